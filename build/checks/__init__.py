@@ -1,0 +1,1 @@
+"""Rules over artifacts that give findings."""

@@ -1,0 +1,1 @@
+"""The Terraform adapter and the plan review."""

@@ -1,0 +1,1 @@
+"""The embedded cloud: moto server and the execution environment."""

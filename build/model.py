@@ -1,0 +1,352 @@
+"""The words: every frozen value that crosses a stage.
+
+A stage takes these and gives new ones; nothing is filled in later.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+
+from build.digest import Digest
+
+_RUNTIME = re.compile(r"python3\.(\d{1,2})")
+
+
+class Architecture(StrEnum):
+    """Instruction sets Lambda offers, in AWS's words."""
+
+    X86_64 = "x86_64"
+    ARM64 = "arm64"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Runtime:
+    """A Lambda Python runtime, for example ``python3.13``."""
+
+    minor: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``python3.13``; raise ValueError for anything else."""
+        match = _RUNTIME.fullmatch(text)
+        if not match:
+            msg = f"not a Python runtime: {text!r}"
+            raise ValueError(msg)
+        return cls(int(match[1]))
+
+    @property
+    def version(self) -> str:
+        """``3.13``."""
+        return f"3.{self.minor}"
+
+    def __str__(self) -> str:
+        return f"python{self.version}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Target:
+    """What an artifact is built for."""
+
+    runtime: Runtime
+    architecture: Architecture
+
+    def __str__(self) -> str:
+        return f"{self.runtime} on {self.architecture}"
+
+
+# ── discover ──────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Env:
+    """One place to deploy to: local, dev, prod."""
+
+    name: str
+    region: str
+    account_id: str
+    """Twelve digits. Deploying to any other account is refused."""
+    artifact_bucket: str
+
+    @property
+    def is_local(self) -> bool:
+        """True for the embedded cloud, which needs no account."""
+        return self.name == "local"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpTrigger:
+    """A route of the env's HTTP API."""
+
+    route: str
+    """``POST /orders``, as API Gateway writes route keys."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueTrigger:
+    """An SQS queue with its dead-letter queue, and the event source mapping that reads it."""
+
+    name: str
+    batch_size: int
+    batch_window_s: int
+    max_receive_count: int
+    """Deliveries of one message before it goes to the dead-letter queue."""
+    max_concurrency: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permission:
+    """One Allow statement of an execution role."""
+
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    """ARNs; ``{region}``, ``{account}``, ``{env}`` and ``{name}`` are filled in at the hand-off."""
+    reason: str | None
+    """Why a wildcard is needed; required when there is one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionSpec:
+    """A folder under functions/, with its settings for one env."""
+
+    name: str
+    folder: Path
+    description: str
+    target: Target
+    handler: str
+    """``module.function`` below src/."""
+    layers: tuple[str, ...]
+    """Folder names under layers/, or ARNs of layer versions; in the order they are merged in /opt."""
+    memory_mb: int
+    timeout_s: int
+    ephemeral_storage_mb: int
+    environment: Mapping[str, str]
+    log_retention_days: int
+    reserved_concurrency: int | None
+    http: tuple[HttpTrigger, ...]
+    queues: tuple[QueueTrigger, ...]
+    permissions: tuple[Permission, ...]
+
+    @property
+    def identity(self) -> str:
+        """``functions/orders``: how people and messages name it."""
+        return f"functions/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerSpec:
+    """A folder under layers/."""
+
+    name: str
+    folder: Path
+    description: str
+    runtimes: tuple[Runtime, ...]
+    architectures: tuple[Architecture, ...]
+
+    @property
+    def identity(self) -> str:
+        """``layers/data``: how people and messages name it."""
+        return f"layers/{self.name}"
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Every runtime on every architecture."""
+        return tuple(Target(r, a) for a in self.architectures for r in self.runtimes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """Everything the repository wants deployed to one env."""
+
+    root: Path
+    name: str
+    """The repository's name; prefix of every AWS name."""
+    env: Env
+    functions: tuple[FunctionSpec, ...]
+    layers: tuple[LayerSpec, ...]
+
+    @property
+    def prefix(self) -> str:
+        """``slipway-prod``: what AWS names start with."""
+        return f"{self.name}-{self.env.name}"
+
+    @property
+    def generated(self) -> Path:
+        """Where everything generated goes."""
+        return self.root / ".artifacts"
+
+    def layer(self, name: str) -> LayerSpec:
+        """Return the layer called ``name``; discovery has made sure that it exists."""
+        return next(layer for layer in self.layers if layer.name == name)
+
+
+# ── resolve ───────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wheel:
+    """A wheel on disk whose digest was checked when it entered the store."""
+
+    name: str
+    """Normalised distribution name (PEP 503)."""
+    version: str
+    path: Path
+    digest: Digest
+
+
+# ── assemble ──────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distribution:
+    """What an artifact holds of one wheel."""
+
+    name: str
+    version: str
+    size_bytes: int
+    """Unzipped, bytecode included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A built zip."""
+
+    identity: str
+    """``functions/orders`` or ``layers/data``."""
+    key: str
+    """Unique in the hand-off: the function's name; the layer's, with its architecture if it has several."""
+    architectures: tuple[Architecture, ...]
+    path: Path
+    digest: Digest
+    size_bytes: int
+    """Of the zip."""
+    unzipped_bytes: int
+    """What the 250 MB quota counts."""
+    source_bytes: int
+    """Unzipped size of the folder's own src/, bytecode included."""
+    distributions: tuple[Distribution, ...]
+    changed: bool
+    """False when the bytes were already in the store."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """The artifacts of one workspace."""
+
+    functions: Mapping[str, Artifact]
+    """By function name."""
+    layers: Mapping[tuple[str, Architecture], Artifact]
+    """By layer name and architecture; two architectures may share one artifact."""
+
+    @property
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """Each artifact once, layers first, in the order of their keys."""
+        by_key = {a.key: a for a in self.layers.values()}
+        layers = [by_key[key] for key in sorted(by_key)]
+        return (*layers, *(self.functions[name] for name in sorted(self.functions)))
+
+
+# ── check ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class Severity(StrEnum):
+    """Errors stop a build, warnings print."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a check reports."""
+
+    rule: str
+    severity: Severity
+    subject: str
+    """``functions/orders``."""
+    message: str
+    """With expected and got."""
+    hint: str
+
+
+# ── publish, hand-off, plan, roll out ─────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedArtifact:
+    """An artifact and where AWS finds its bytes."""
+
+    artifact: Artifact
+    location: str
+    """Key in the env's artifact bucket: ``functions/orders/<hex>.zip``."""
+    uploaded: bool
+    """False when the same bytes were already there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceChange:
+    """One resource a plan would touch."""
+
+    address: str
+    actions: tuple[str, ...]
+    """Terraform's: create, update, delete, or delete and create for a replacement."""
+    changed: tuple[str, ...] = field(default=())
+    """Names of the attributes that differ."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A saved Terraform plan."""
+
+    path: Path
+    changes: tuple[ResourceChange, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """True when applying would change nothing."""
+        return not self.changes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployedFunction:
+    """A function as Terraform's outputs give it."""
+
+    name: str
+    function_name: str
+    arn: str
+    version: str
+    """The published version Terraform sees as newest."""
+    log_group: str
+    queue_urls: Mapping[str, str]
+    """By trigger name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outputs:
+    """What an apply leaves for the roll-out."""
+
+    functions: Mapping[str, DeployedFunction]
+    http_api_url: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    """What the roll-out did with one function's live alias."""
+
+    function: DeployedFunction
+    before: str | None
+    """The version the alias named; None when it is new."""
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a function said to an event."""
+
+    payload: str
+    """JSON, as Lambda returns it."""
+    error: str | None
+    """``Unhandled`` when the function failed, else None."""
+    log_tail: str

@@ -1,0 +1,1 @@
+"""Discovery, the settings schema, runtime profiles, interpreters."""

@@ -1,0 +1,96 @@
+"""What AWS runs our code on: one profile per runtime and architecture.
+
+Sources: glibc of Amazon Linux 2 (python3.10, python3.11) is 2.26, of Amazon Linux 2023
+(python3.12 and later) 2.34: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from build.model import Architecture, Runtime, Target
+
+if TYPE_CHECKING:
+    from packaging.tags import Tag
+
+BUNDLED = frozenset(
+    "awslambdaric boto3 botocore jmespath python-dateutil s3transfer six snapshot-restore-py urllib3".split()
+)
+"""Distributions every runtime brings; they ship only when a lock pins them."""
+
+_GLIBC = {10: (2, 26), 11: (2, 26), 12: (2, 34), 13: (2, 34), 14: (2, 34)}
+_PATCH = {10: 16, 11: 11, 12: 9, 13: 2, 14: 0}
+"""A patch release that the runtime has reached; AWS only moves forward. For python_full_version markers."""
+
+_MACHINE = {Architecture.X86_64: "x86_64", Architecture.ARM64: "aarch64"}
+_OLDEST_GLIBC_MINOR = {Architecture.X86_64: 5, Architecture.ARM64: 17}
+"""PEP 513 begins with 2.5 for x86_64, PEP 599 with 2.17 for aarch64."""
+_LEGACY = {5: "manylinux1", 12: "manylinux2010", 17: "manylinux2014"}
+
+RUNTIMES = tuple(Runtime(minor) for minor in sorted(_GLIBC))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """One runtime on one architecture, as packaging tools see it."""
+
+    target: Target
+    glibc: tuple[int, int]
+    machine: str
+    """What ``uname -m`` says there: x86_64 or aarch64."""
+    platforms: tuple[str, ...]
+    """Platform tags, best first. pip takes them literally, so every glibc minor is listed."""
+    markers: Mapping[str, str]
+    """PEP 508 marker variables."""
+
+    @property
+    def tags(self) -> "tuple[Tag, ...]":
+        """Wheel tags the runtime accepts, best first."""
+        from packaging import tags  # here: 20 ms that `invoke --list` need not pay
+
+        version = (3, self.target.runtime.minor)
+        return (
+            *tags.cpython_tags(version, platforms=self.platforms),
+            *tags.compatible_tags(version, f"cp3{version[1]}", self.platforms),
+        )
+
+
+@cache
+def profile_of(target: Target) -> Profile:
+    """Return the profile of ``target``, whose runtime must be one of `RUNTIMES`."""
+    minor = target.runtime.minor
+    machine = _MACHINE[target.architecture]
+    major_glibc, minor_glibc = _GLIBC[minor]
+    platforms: list[str] = []
+    for glibc in range(minor_glibc, _OLDEST_GLIBC_MINOR[target.architecture] - 1, -1):
+        platforms.append(f"manylinux_{major_glibc}_{glibc}_{machine}")
+        if glibc in _LEGACY:
+            platforms.append(f"{_LEGACY[glibc]}_{machine}")
+    full_version = f"{target.runtime.version}.{_PATCH[minor]}"
+    return Profile(
+        target=target,
+        glibc=(major_glibc, minor_glibc),
+        machine=machine,
+        platforms=(*platforms, f"linux_{machine}"),
+        markers={
+            "implementation_name": "cpython",
+            "implementation_version": full_version,
+            "os_name": "posix",
+            "platform_machine": machine,
+            "platform_python_implementation": "CPython",
+            "platform_release": "",
+            "platform_system": "Linux",
+            "platform_version": "",
+            "python_full_version": full_version,
+            "python_version": target.runtime.version,
+            "sys_platform": "linux",
+        },
+    )
+
+
+def host_architecture() -> Architecture:
+    """Return this machine's architecture, which compiled wheels must match to run here."""
+    import platform
+
+    return Architecture.ARM64 if platform.machine().lower() in {"arm64", "aarch64"} else Architecture.X86_64

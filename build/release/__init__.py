@@ -1,0 +1,1 @@
+"""Publishers, the hand-off, the ledger, the roll-out."""
