@@ -156,6 +156,9 @@ class LayerSpec:
         return tuple(Target(r, a) for a in self.architectures for r in self.runtimes)
 
 
+Spec = FunctionSpec | LayerSpec
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
     """Everything the repository wants deployed to one env."""
@@ -176,6 +179,11 @@ class Workspace:
     def generated(self) -> Path:
         """Where everything generated goes."""
         return self.root / ".artifacts"
+
+    @property
+    def specs(self) -> tuple[Spec, ...]:
+        """Every folder, layers first: functions lean on them."""
+        return (*self.layers, *self.functions)
 
     def layer(self, name: str) -> LayerSpec:
         """Return the layer called ``name``; discovery has made sure that it exists."""

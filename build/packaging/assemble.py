@@ -1,0 +1,171 @@
+"""From recipes to artifacts: compile, merge, write once, and know them again the next time."""
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from os import cpu_count
+
+from build.digest import Digest
+from build.model import Architecture, Artifact, Build, Distribution, Runtime, Wheel, Workspace
+from build.packaging.archives import write_archive
+from build.packaging.bytecode import compile_source, compile_wheel, read_overlay
+from build.packaging.locks import Lock, targets_of
+from build.packaging.recipes import Recipe, recipes_of
+from build.packaging.resolve import Request, resolve
+from build.packaging.store import Store, verified
+from build.packaging.trees import Tree, below, merge, pack
+from build.packaging.wheels import read_tree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """A zip in the store, made from a recipe."""
+
+    digest: Digest
+    size_bytes: int
+    unzipped_bytes: int
+    source_bytes: int
+    distributions: tuple[Distribution, ...]
+    changed: bool
+
+
+def build_workspace(
+    workspace: Workspace, locks: Mapping[str, Lock], store: Store, *, on_progress: Callable[[str], None]
+) -> Build:
+    """Return every artifact of ``workspace``, built or found in ``store``."""
+    requests = [Request(locks[spec.identity], target) for spec in workspace.specs for target in targets_of(spec)]
+    recipes = recipes_of(workspace, resolve(requests, store, on_progress=on_progress))
+    archives = _make(recipes.all, store, on_progress)
+    layers = {place: archives[recipe.key] for place, recipe in recipes.layers.items()}
+    return Build(
+        functions={
+            spec.name: _artifact(
+                archives[recipes.functions[spec.name].key],
+                store,
+                identity=spec.identity,
+                key=spec.name,
+                architectures=(spec.target.architecture,),
+            )
+            for spec in workspace.functions
+        },
+        layers={place: _layer_artifact(place, layers, store) for place in layers},
+    )
+
+
+def _make(recipes: Iterable[Recipe], store: Store, on_progress: Callable[[str], None]) -> dict[Digest, Archive]:
+    """Return an archive per recipe key; equal recipes are assembled once."""
+    by_key = {recipe.key: recipe for recipe in recipes}
+    made = {key: archive for key in by_key if (archive := _recall(key, store))}
+    missing = {key: recipe for key, recipe in by_key.items() if key not in made}
+    _compile_wheels(missing.values(), store, on_progress)
+    for key, recipe in missing.items():
+        on_progress(f"assembling {recipe.identity}")
+        made[key] = _assemble(key, recipe, store)
+    return made
+
+
+def _compile_wheels(recipes: Iterable[Recipe], store: Store, on_progress: Callable[[str], None]) -> None:
+    """Check the wheels and make their bytecode side by side: each is a process of its own."""
+    jobs = {
+        (wheel.digest, part.runtime, recipe.mounted(part.folder)): wheel
+        for recipe in recipes
+        for part in recipe.parts
+        for wheel in part.wheels
+    }
+
+    def compile_one(job: tuple[Digest, Runtime, str], wheel: Wheel) -> None:
+        digest, runtime, mount = job
+        verified(wheel.path, digest)
+        compile_wheel(wheel, runtime, mount, store)
+
+    if jobs:
+        on_progress(f"checking and compiling {len(jobs)} wheels")
+        # The largest first, so that no core idles while the last one works.
+        ordered = sorted(jobs, key=lambda job: jobs[job].path.stat().st_size, reverse=True)
+        with ThreadPoolExecutor(cpu_count() or 1) as pool:
+            for _ in pool.map(compile_one, ordered, [jobs[job] for job in ordered]):
+                pass
+
+
+def _assemble(key: Digest, recipe: Recipe, store: Store) -> Archive:
+    tree = _tree(recipe, store)
+    with store.scratch() as folder:
+        draft = folder / "artifact.zip"
+        digest, size_bytes = write_archive(tree, draft)
+        store.keep(draft, store.artifact(digest))
+    sizes = _sizes(tree)
+    archive = Archive(
+        digest=digest,
+        size_bytes=size_bytes,
+        unzipped_bytes=sum(entry.size_bytes for entry in tree),
+        source_bytes=sizes.get(recipe.identity, 0),
+        distributions=tuple(
+            Distribution(name=wheel.name, version=wheel.version, size_bytes=sizes.get(wheel.name, 0))
+            for part in recipe.parts
+            for wheel in part.wheels
+        ),
+        changed=True,
+    )
+    store.remember("archive", key, asdict(archive))
+    return archive
+
+
+def _tree(recipe: Recipe, store: Store) -> Tree:
+    pieces = [below(recipe.source_folder, pack(recipe.source, owner=recipe.identity))]
+    for part in recipe.parts:
+        mount = recipe.mounted(part.folder)
+        for wheel in part.wheels:
+            overlay = read_overlay(compile_wheel(wheel, part.runtime, mount, store), owner=wheel.name)
+            pieces += [below(part.folder, read_tree(wheel)), below(part.folder, overlay)]
+        source_mount = recipe.mounted(recipe.source_folder)
+        own = compile_source(recipe.source, part.runtime, source_mount, store, owner=recipe.identity)
+        pieces.append(below(recipe.source_folder, own))
+    return merge(*pieces)
+
+
+def _sizes(tree: Tree) -> dict[str, int]:
+    """Return unzipped bytes per owner."""
+    owned = sorted(tree, key=lambda entry: entry.owner)
+    return {owner: sum(e.size_bytes for e in entries) for owner, entries in groupby(owned, lambda e: e.owner)}
+
+
+def _recall(key: Digest, store: Store) -> Archive | None:
+    note = store.recall("archive", key)
+    if note is None:
+        return None
+    digest = Digest(note["digest"]["hex"])
+    path = store.artifact(digest)
+    if not path.exists() or path.stat().st_size != note["size_bytes"]:
+        return None
+    distributions = tuple(Distribution(**row) for row in note["distributions"])
+    return Archive(**{**note, "digest": digest, "distributions": distributions, "changed": False})
+
+
+def _layer_artifact(
+    place: tuple[str, Architecture], layers: Mapping[tuple[str, Architecture], Archive], store: Store
+) -> Artifact:
+    """Name the artifact after its layer, and after its architecture where the bytes differ by it."""
+    name, architecture = place
+    archive = layers[place]
+    of_layer = [other for other in layers if other[0] == name]
+    same = tuple(a for n, a in of_layer if layers[n, a].digest == archive.digest)
+    key = name if len(same) == len(of_layer) else f"{name}-{architecture.replace('_', '-')}"
+    return _artifact(archive, store, identity=f"layers/{name}", key=key, architectures=same)
+
+
+def _artifact(
+    archive: Archive, store: Store, *, identity: str, key: str, architectures: tuple[Architecture, ...]
+) -> Artifact:
+    return Artifact(
+        identity=identity,
+        key=key,
+        architectures=architectures,
+        path=store.artifact(archive.digest),
+        digest=archive.digest,
+        size_bytes=archive.size_bytes,
+        unzipped_bytes=archive.unzipped_bytes,
+        source_bytes=archive.source_bytes,
+        distributions=archive.distributions,
+        changed=archive.changed,
+    )

@@ -1,0 +1,54 @@
+"""Compile modules to unchecked-hash bytecode. Run by the Python of a runtime (3.10 or later), standard library only.
+
+    python -I -S compiler.py OUT < order.json
+
+``order.json`` names a wheel or folder (``source``), which of its files install where (``modules``) and the
+folder on Lambda they are mounted at (``mount``). OUT gets one file per module and ``index.json``: path of the
+``.pyc`` in the archive → file in OUT. A file that does not compile is passed over, as pip does: wheels ship
+templates and test data for other Pythons.
+"""
+
+import json
+import sys
+import warnings
+import zipfile
+from importlib._bootstrap_external import _code_to_hash_pyc  # type: ignore[attr-defined]
+from importlib.util import cache_from_source, source_hash
+from pathlib import Path
+from typing import Protocol
+
+
+class _Source(Protocol):
+    def read(self, name: str) -> bytes:
+        """Return the bytes of one file."""
+        ...
+
+
+class _Folder:
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def read(self, name: str) -> bytes:
+        return (self._root / name).read_bytes()
+
+
+def _main() -> None:
+    out = Path(sys.argv[1])
+    order = json.load(sys.stdin)
+    source = Path(order["source"])
+    opened: _Source = _Folder(source) if source.is_dir() else zipfile.ZipFile(source)
+    warnings.simplefilter("ignore")
+    index = {}
+    for number, (name, path) in enumerate(order["modules"].items()):
+        text = opened.read(name)
+        try:
+            code = compile(text, f"{order['mount']}/{path}", "exec", dont_inherit=True, optimize=0)
+        except (SyntaxError, ValueError, RecursionError, OverflowError):
+            continue
+        (out / str(number)).write_bytes(_code_to_hash_pyc(code, source_hash(text), False))
+        index[Path(cache_from_source(path, optimization="")).as_posix()] = str(number)
+    (out / "index.json").write_text(json.dumps(index), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    _main()

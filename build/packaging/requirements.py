@@ -1,0 +1,113 @@
+"""Requirements files: what is wanted (`requirements.in`) and what is locked (`requirements.txt`).
+
+Pure: text in, frozen values or problems out. A lock line is ``name==version ; marker --hash=sha256:…``,
+as uv and pip-tools write it.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from packaging.markers import Marker
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import NormalizedName, canonicalize_name
+
+_COMMENT = re.compile(r"(^|\s)#.*$")
+_HASH = re.compile(r"--hash[= ](\S+)")
+_SHA256 = re.compile(r"sha256:([0-9a-f]{64})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """One locked distribution."""
+
+    name: NormalizedName
+    version: str
+    marker: Marker | None
+    sha256s: frozenset[str]
+    """Hex digests of every file of this version that the lock allows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """A requirements file, read."""
+
+    requirements: tuple[Requirement, ...]
+    pins: tuple[Pin, ...]
+    """The requirements that are pinned and hashed; in a sound lock, all of them."""
+    problems: tuple[str, ...]
+    """``12: numpy: …``, the line number first."""
+
+
+def parse_wanted(text: str) -> Parsed:
+    """Read a `requirements.in`; options such as ``-c`` and ``--index-url`` are uv's business and passed over."""
+    requirements, problems = [], []
+    for number, line in _logical_lines(text):
+        if line.startswith("-"):
+            continue
+        try:
+            requirements.append(Requirement(line))
+        except InvalidRequirement as reason:
+            problems.append(f"{number}: {_first_line(reason)}")
+    return Parsed(requirements=tuple(requirements), pins=(), problems=tuple(problems))
+
+
+def parse_lock(text: str) -> Parsed:
+    """Read a `requirements.txt` that must pin every line by version and sha256."""
+    requirements, pins, problems = [], [], []
+    for number, line in _logical_lines(text):
+        if line.startswith("-"):
+            if not line.startswith(("--index-url", "--extra-index-url", "--find-links", "-i ")):
+                problems.append(f"{number}: expected name==version, got the option {line.split()[0]}")
+            continue
+        try:
+            requirement = Requirement(_HASH.sub("", line).strip())
+        except InvalidRequirement as reason:
+            problems.append(f"{number}: {_first_line(reason)}")
+            continue
+        requirements.append(requirement)
+        pin = _pin(requirement, _HASH.findall(line))
+        if isinstance(pin, str):
+            problems.append(f"{number}: {requirement.name}: {pin}")
+        else:
+            pins.append(pin)
+    return Parsed(requirements=tuple(requirements), pins=tuple(pins), problems=tuple(problems))
+
+
+def _pin(requirement: Requirement, hashes: list[str]) -> Pin | str:
+    """Return the pin, or what keeps the line from being one."""
+    specifiers = list(requirement.specifier)
+    if requirement.url:
+        return "expected name==version, got a URL"
+    if len(specifiers) != 1 or specifiers[0].operator not in {"==", "==="} or "*" in specifiers[0].version:
+        return f"expected one exact version, got {str(requirement.specifier) or 'none'}"
+    sha256s = frozenset(match[1] for value in hashes if (match := _SHA256.fullmatch(value)))
+    if not sha256s:
+        return "expected --hash=sha256:…, got none"
+    return Pin(
+        name=canonicalize_name(requirement.name),
+        version=specifiers[0].version,
+        marker=requirement.marker,
+        sha256s=sha256s,
+    )
+
+
+def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Yield lines without comments, continuations joined, with the number of their first line."""
+    pending, first = "", 0
+    for number, raw in enumerate(text.splitlines(), start=1):
+        line = _COMMENT.sub("", raw).strip()
+        first = first if pending else number
+        if line.endswith("\\"):
+            pending += line[:-1] + " "
+            continue
+        pending += line
+        if pending.strip():
+            yield first, pending.strip()
+        pending = ""
+    if pending.strip():
+        yield first, pending.strip()
+
+
+def _first_line(reason: Exception) -> str:
+    return str(reason).splitlines()[0]

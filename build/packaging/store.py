@@ -1,0 +1,94 @@
+"""The store: wheels, bytecode and artifacts by digest, and what was worked out about them.
+
+Everything is written under a temporary name and renamed, so a reader never sees half a file, two
+builds may run at once, and a build that is killed loses only its own work.
+"""
+
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from build.digest import Digest
+from build.errors import FindingsError
+
+_ABANDONED_AFTER_S = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A content-addressed folder."""
+
+    root: Path
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Yield an empty folder on the store's file system; it is gone afterwards."""
+        parent = self.root / "tmp"
+        parent.mkdir(parents=True, exist_ok=True)
+        self._sweep(parent)
+        folder = Path(tempfile.mkdtemp(dir=parent))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def wheel(self, digest: Digest, filename: str) -> Path:
+        """Return where the wheel with ``digest`` is, or would be."""
+        return self.root / "wheels" / digest.hex / filename
+
+    def artifact(self, digest: Digest) -> Path:
+        """Return where the artifact with ``digest`` is, or would be."""
+        return self.root / "artifacts" / f"{digest.hex}.zip"
+
+    def bytecode(self, key: Digest) -> Path:
+        """Return where the bytecode made from ``key`` is, or would be."""
+        return self.root / "bytecode" / f"{key.hex}.zip"
+
+    def keep(self, temporary: Path, final: Path) -> Path:
+        """Move a finished file from a scratch folder to its ``final`` place."""
+        final.parent.mkdir(parents=True, exist_ok=True)
+        temporary.chmod(0o644)
+        return temporary.replace(final)
+
+    def recall(self, subject: str, key: Digest) -> Any | None:
+        """Return what was remembered about ``key``, or None."""
+        try:
+            return json.loads(self._note(subject, key).read_bytes())
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def remember(self, subject: str, key: Digest, value: object) -> None:
+        """Keep ``value`` (JSON) about ``key``; it must follow from ``key`` alone."""
+        with self.scratch() as folder:
+            note = folder / "note"
+            note.write_text(json.dumps(value, sort_keys=True), encoding="utf-8")
+            self.keep(note, self._note(subject, key))
+
+    def _note(self, subject: str, key: Digest) -> Path:
+        return self.root / "notes" / subject / f"{key.hex}.json"
+
+    def _sweep(self, parent: Path) -> None:
+        """Remove what killed builds left behind."""
+        oldest = time.time() - _ABANDONED_AFTER_S
+        for leftover in parent.iterdir():
+            if leftover.stat().st_mtime < oldest:
+                shutil.rmtree(leftover, ignore_errors=True)
+
+
+def verified(path: Path, digest: Digest) -> Path:
+    """Return ``path`` if its bytes have ``digest``; else set the file aside and raise FindingsError."""
+    got = Digest.of_file(path)
+    if got == digest:
+        return path
+    path.unlink(missing_ok=True)
+    raise FindingsError(
+        f"{path.name} in the store is not the file that was put there",
+        facts=[f"expected {digest}", f"got {got}", f"removed {path}"],
+        hint="run the same command again: the wheel is fetched anew and checked against the lock",
+    )
