@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from build.digest import Digest
 
@@ -171,6 +171,11 @@ class Workspace:
     layers: tuple[LayerSpec, ...]
 
     @property
+    def is_empty(self) -> bool:
+        """True when there is no function and no layer."""
+        return not self.functions and not self.layers
+
+    @property
     def prefix(self) -> str:
         """``slipway-prod``: what AWS names start with."""
         return f"{self.name}-{self.env.name}"
@@ -185,9 +190,9 @@ class Workspace:
         """Every folder, layers first: functions lean on them."""
         return (*self.layers, *self.functions)
 
-    def layer(self, name: str) -> LayerSpec:
-        """Return the layer called ``name``; discovery has made sure that it exists."""
-        return next(layer for layer in self.layers if layer.name == name)
+    def folder_of(self, env: str) -> Path:
+        """Return where what is generated for ``env`` goes: the hand-off, the plan, Terraform's data."""
+        return self.generated / env
 
 
 # ── resolve ───────────────────────────────────────────────────────────────────────────────────
@@ -344,17 +349,79 @@ class Rollout:
     """What the roll-out did with one function's live alias."""
 
     function: DeployedFunction
-    before: str | None
-    """The version the alias named; None when it is new."""
+    before: str
+    """The version the alias named."""
     after: str
+    moved: bool
+    """False when the alias was right already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """One row of the ledger: enough to know what ran, and to put it back without building."""
+
+    id: str
+    at: str
+    """ISO 8601, UTC."""
+    env: str
+    commit: str | None
+    """Of the checkout that was deployed; None outside git."""
+    dirty: bool
+    """True when the checkout had changes that no commit holds."""
+    handoff_digest: str
+    handoff: Mapping[str, Any]
+    versions: Mapping[str, str]
+    """Function name to the version its live alias names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What a function said to an event."""
 
+    name: str
+    event: str
+    """File name of the event, or how it was given."""
     payload: str
     """JSON, as Lambda returns it."""
     error: str | None
     """``Unhandled`` when the function failed, else None."""
     log_tail: str
+    """The last 4 KB the invocation logged."""
+    seconds: float
+    """From sending the event to the answer."""
+
+
+# ── whole roads ───────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """Everything up to `check`."""
+
+    workspace: Workspace
+    build: Build
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """Everything up to `plan`."""
+
+    built: Built
+    published: tuple[PublishedArtifact, ...]
+    handoff: Mapping[str, Any]
+    handoff_digest: Digest
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """Everything."""
+
+    planned: Planned
+    outputs: Outputs
+    rollouts: tuple[Rollout, ...]
+    release: Release | None
+    """None when nothing changed."""
+    answers: tuple[Answer, ...]
+    """To each function's first sample event; on the embedded cloud only."""

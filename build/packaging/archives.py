@@ -95,7 +95,14 @@ def _bytes_of(entry: Entry, sources: dict[Path, int]) -> bytes:
     if descriptor is None:
         descriptor = sources[entry.source] = os.open(entry.source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     os.lseek(descriptor, entry.offset, os.SEEK_SET)
-    data = os.read(descriptor, entry.compressed_bytes)
-    while len(data) < entry.compressed_bytes and (more := os.read(descriptor, entry.compressed_bytes - len(data))):
-        data += more
-    return data
+    pieces, missing = [], entry.compressed_bytes
+    while missing and (piece := os.read(descriptor, missing)):
+        pieces.append(piece)
+        missing -= len(piece)
+    if missing:
+        raise InputError(
+            f"{entry.source.name} is shorter than its own directory says",
+            facts=[f"expected {entry.compressed_bytes} bytes of {entry.path} at {entry.offset}, {missing} are missing"],
+            hint="run the same command again: the wheel is fetched anew",
+        )
+    return b"".join(pieces)

@@ -4,6 +4,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+
 from build import process
 from build.digest import Digest
 from build.errors import FindingsError, InputError, SlipwayError, ToolError
@@ -11,7 +13,6 @@ from build.model import Target, Wheel
 from build.packaging.requirements import Pin
 from build.packaging.store import Store
 from build.project.profiles import profile_of
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 Wanted = tuple[Pin, Target]
 

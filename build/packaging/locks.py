@@ -11,14 +11,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 from build import process
 from build.digest import Digest
 from build.errors import InputError, ToolError
 from build.model import FunctionSpec, Spec, Target, Workspace
 from build.packaging.requirements import Pin, parse_lock, parse_wanted
 from build.project.profiles import profile_of
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 WANTED, LOCKED = "requirements.in", "requirements.txt"
 
@@ -125,6 +126,8 @@ def _compile(workspace: Workspace, spec: Spec, *, upgrade: bool) -> None:
         *(_uv(), "pip", "compile", f"{spec.identity}/{WANTED}", "--output-file", f"{spec.identity}/{LOCKED}"),
         *("--universal", "--generate-hashes", "--python-version", lowest.version, "--quiet"),
         *("--custom-compile-command", "invoke lock"),
+        # It resolves for the version above; named, or uv asks every Python it finds who it is: 7 s behind pyenv's shims.
+        *("--python", sys.executable),
         *constraints,
         *(["--upgrade"] if upgrade else []),
     ]

@@ -8,6 +8,9 @@ lock misses or holds too much for a target is an error.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
 from build.digest import Digest
 from build.errors import InputError
 from build.model import Target, Wheel
@@ -16,8 +19,6 @@ from build.packaging.locks import LOCKED, Lock
 from build.packaging.store import Store
 from build.packaging.wheels import Metadata, read_metadata
 from build.project.profiles import profile_of
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,21 @@
+"""The build library: from folders to running functions.
+
+    discover → lock → resolve → assemble → check → publish → hand-off → plan → apply → roll out → record
+
+`pipeline.py` shows the stages in order. Each room below imports only from those under it:
+
+    verbs      what the tasks of tasks.py do
+    pipeline   the stages, in order
+    report     how results and findings are shown
+    local      the embedded cloud: moto server and the execution environment
+    release    publishers, the hand-off, the roll-out, the ledger
+    infra      the Terraform adapter
+    checks     rules over artifacts that give findings
+    packaging  locks, wheels, the store, trees, archives, bytecode
+    project    discovery, settings, runtime profiles, interpreters
+    process    the only place that starts a program
+    model, digest, errors   the words
+
+Only `release` and `infra` speak to AWS, and only after `pipeline.connect` has made sure which account it is.
+This is source code: nothing is ever written into this folder. Output goes to .artifacts/.
+"""

@@ -1,0 +1,77 @@
+"""What this machine has of what Slipway needs."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import build
+from build import process
+from build.errors import SlipwayError
+from build.infra.binary import terraform_binary
+from build.infra.mirrors import provider_mirror
+from build.local import cloud
+from build.project.discovery import discover
+from build.project.interpreters import interpreter_of
+from build.project.profiles import RUNTIMES, host_architecture
+
+Row = tuple[str, str, str]
+"""What, its state (ok, missing, none), and the detail."""
+
+
+def examine(root: Path) -> Iterator[Row]:
+    """Yield a row for everything Slipway leans on; nothing here is an error by itself."""
+    yield "Python", "ok", f"{'.'.join(map(str, sys.version_info[:3]))} for {host_architecture()}, {sys.executable}"
+    yield "invoke", "ok", version("invoke")
+    yield from _build_package(root)
+    yield _row("Terraform", lambda: str(terraform_binary(root, os.environ)))
+    yield "provider mirror", *_mirror()
+    uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
+    yield "uv", "ok" if uv else "missing", uv or "locks cannot be written"
+    used = _used_runtimes(root)
+    for runtime in RUNTIMES:
+        if runtime in used:
+            yield _row(f"{runtime} (used)", lambda runtime=runtime: str(interpreter_of(runtime)))  # type: ignore[misc]
+    running = cloud.running(root)
+    yield "embedded cloud", "ok" if running else "none", running.endpoint if running else "not running"
+    yield "AWS", *_credentials()
+
+
+def _build_package(root: Path) -> Iterator[Row]:
+    """Tell which `build` is imported, and whether git would lose it (docs/decisions/0001)."""
+    found = Path(str(build.__file__)).parent
+    yield "import build", "ok" if found == root / "build" else "wrong", str(found)
+    if (root / ".git").exists():
+        ignored = process.run(["git", "check-ignore", "build/__init__.py"], cwd=root).code == 0
+        yield "git keeps build/", "wrong" if ignored else "ok", "ignored: see .gitignore" if ignored else ""
+
+
+def _row(what: str, find: Callable[[], str]) -> Row:
+    try:
+        return what, "ok", find()
+    except SlipwayError as error:
+        return what, "missing", f"{error.summary}; {error.hint}"
+
+
+def _used_runtimes(root: Path) -> set[object]:
+    try:
+        workspace = discover(root, "local")
+    except SlipwayError:
+        return set()
+    layers = {runtime for layer in workspace.layers for runtime in layer.runtimes}
+    return layers | {spec.target.runtime for spec in workspace.functions}
+
+
+def _mirror() -> tuple[str, str]:
+    mirror = provider_mirror(os.environ)
+    return ("ok", str(mirror)) if mirror else ("none", "providers come from the registry")
+
+
+def _credentials() -> tuple[str, str]:
+    """Say whether there are credentials, never what they are."""
+    import botocore.session
+
+    found = botocore.session.get_session().get_credentials()
+    return ("ok", f"credentials by {found.method}") if found else ("none", "no credentials: only env local works")

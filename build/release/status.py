@@ -1,0 +1,52 @@
+"""What is deployed, as Lambda itself says."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from build.model import Workspace
+from build.release.aws import refused
+from build.release.rollout import ALIAS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """One function as it runs."""
+
+    name: str
+    live: str
+    """The version the live alias names; a dash when the function is not deployed."""
+    newest: str
+    runtime: str
+    architecture: str
+    digest: str
+    """First twelve hex digits of the live version's artifact."""
+    modified: str
+
+
+def status_of(workspace: Workspace, client: Any) -> Iterator[Status]:
+    """Yield the state of every function of ``workspace``."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    for spec in workspace.functions:
+        function_name = f"{workspace.prefix}-{spec.name}"
+        try:
+            alias = client.get_alias(FunctionName=function_name, Name=ALIAS)
+            live = client.get_function_configuration(FunctionName=function_name, Qualifier=ALIAS)
+            versions = client.get_paginator("list_versions_by_function").paginate(FunctionName=function_name)
+            numbers = [int(v["Version"]) for page in versions for v in page["Versions"] if v["Version"].isdigit()]
+        except client.exceptions.ResourceNotFoundException:
+            yield Status(name=spec.name, live="–", newest="", runtime="", architecture="", digest="", modified="")
+            continue
+        except (BotoCoreError, ClientError) as reason:
+            raise refused(f"reading {function_name}", reason, hint="run `invoke doctor`") from None
+        environment = live.get("Environment", {}).get("Variables", {})
+        yield Status(
+            name=spec.name,
+            live=alias["FunctionVersion"],
+            newest=str(max(numbers, default="")),
+            runtime=live.get("Runtime", ""),
+            architecture=", ".join(live.get("Architectures", ())),
+            digest=environment.get("SLIPWAY_ARTIFACT_DIGEST", "").removeprefix("sha256:")[:12],
+            modified=str(live.get("LastModified", "")),
+        )

@@ -1,0 +1,145 @@
+"""How stages, findings and results are shown: rich on a terminal, plain lines in a pipe, JSON for programs.
+
+stdout carries results only; how the work goes is on stderr.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from build.model import Answer, Artifact, Finding, Plan, Severity
+
+_SHOWN_CHANGES = 40
+_SHOWN_ANSWER_CHARS = 400
+
+
+class Reporter:
+    """Shows the stages of one verb on stderr."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self._console: Console = Console(stderr=True, highlight=False)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[Callable[[str], None]]:
+        """Show that stage ``name`` runs, what it says meanwhile, and how long it took."""
+        started = time.monotonic()
+        said = ""
+        if not self._console.is_terminal:
+
+            def say(text: str) -> None:
+                nonlocal said
+                said = text
+                self._console.print(f"  {name}: {text}", markup=False, soft_wrap=True)
+
+            yield say
+            self._console.print(f"{name:<9} {time.monotonic() - started:6.1f} s", markup=False)
+            return
+        with self._console.status(f"{name} …") as status:
+
+            def say(text: str) -> None:
+                nonlocal said
+                said = text
+                status.update(f"{name} … [dim]{_escaped(text)}[/dim]")
+
+            yield say
+        self._console.print(
+            f"[green]✓[/green] {name:<9} [dim]{time.monotonic() - started:6.1f} s  {_escaped(said)}[/dim]",
+            no_wrap=True,
+            overflow="ellipsis",
+        )
+
+    def note(self, text: str) -> None:
+        """Say ``text`` on stderr."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def findings(self, findings: Iterable[Finding]) -> None:
+        """Show warnings; errors end the verb and are shown by its error."""
+        for finding in findings:
+            if finding.severity is Severity.WARNING:
+                self.note(f"warning: {finding.subject}: {finding.message} ({finding.rule})\nhint: {finding.hint}")
+
+    def plan(self, plan: Plan) -> None:
+        """Show what applying ``plan`` would change."""
+        if plan.is_empty:
+            self.note("nothing to change: what is deployed is what is here")
+            return
+        for change in plan.changes[:_SHOWN_CHANGES]:
+            sign = {"create": "+", "update": "~", "delete": "-"}.get(change.actions[0], "±")
+            sign = "±" if len(change.actions) > 1 else sign
+            what = f"  ({', '.join(change.changed)})" if change.changed and sign != "+" else ""
+            self.note(f"  {sign} {change.address}{what}")
+        if len(plan.changes) > _SHOWN_CHANGES:
+            self.note(f"  … and {len(plan.changes) - _SHOWN_CHANGES} more")
+
+
+def print_json(value: object) -> None:
+    """Print ``value`` to stdout for a program to read."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]], *, right: Iterable[str] = ()) -> None:
+    """Print a table to stdout; the columns named in ``right`` are numbers."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    right = set(right)
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_escaped(cell) for cell in row))
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 160
+    console.print(table)
+
+
+def print_answers(answers: Iterable[Answer]) -> None:
+    """Print what each function said to its event."""
+    for answer in answers:
+        failed = "FAILED " if answer.error else ""
+        sys.stdout.write(f"{answer.name} ← {answer.event}\n  {failed}{shortened(answer.payload)}\n")
+
+
+def shortened(payload: str) -> str:
+    """Return ``payload`` cut to a length people read."""
+    return payload if len(payload) <= _SHOWN_ANSWER_CHARS else f"{payload[:_SHOWN_ANSWER_CHARS]} …"
+
+
+def megabytes(size_bytes: int) -> str:
+    """Return ``12.3 MB`` or ``4.5 kB``."""
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 100_000 else f"{size_bytes / 1e3:.1f} kB"
+
+
+def artifact_json(artifact: Artifact) -> dict[str, Any]:
+    """Return what ``build --json`` says of one artifact."""
+    return {
+        "name": artifact.key,
+        "digest": str(artifact.digest),
+        "size_bytes": artifact.size_bytes,
+        "unzipped_bytes": artifact.unzipped_bytes,
+        "architectures": [str(architecture) for architecture in artifact.architectures],
+        "distributions": {each.name: each.version for each in artifact.distributions},
+        "path": str(artifact.path),
+        "changed": artifact.changed,
+    }
+
+
+def parsed(payload: str) -> Any:
+    """Return ``payload`` as JSON, or as the text it is."""
+    try:
+        return json.loads(payload)
+    except ValueError:
+        return payload
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

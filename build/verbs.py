@@ -1,0 +1,279 @@
+"""What the verbs of tasks.py do: read the workspace, run the pipeline, print what came of it."""
+
+import sys
+from pathlib import Path
+
+from build import pipeline, report
+from build.errors import FindingsError, InputError
+from build.model import Artifact, Build, Deployed, FunctionSpec, Workspace
+from build.project.discovery import discover
+from build.release.aws import Aws
+
+
+def lock(root: Path, *, check: bool, upgrade: bool, function: str, layer: str) -> None:
+    """Write the locks, or only tell whether they are current."""
+    from build.packaging.locks import read_locks, write_locks
+
+    workspace = discover(root, "prod")
+    if check:
+        count = len(read_locks(workspace))
+        report.Reporter().note(f"{count} locks are current")
+        return
+    chosen = [*([f"functions/{function}"] if function else []), *([f"layers/{layer}"] if layer else [])]
+    for identity, changed in write_locks(workspace, chosen, upgrade=upgrade).items():
+        report.Reporter().note(f"{identity}: {'locked anew' if changed else 'unchanged'}")
+
+
+def build(root: Path, env: str, *, as_json: bool) -> None:
+    """Make every artifact."""
+    workspace, show = discover(root, env), report.Reporter()
+    made = pipeline.build(workspace, show).build
+    if as_json:
+        report.print_json(
+            {
+                "functions": [report.artifact_json(made.functions[name]) for name in sorted(made.functions)],
+                "layers": [report.artifact_json(each) for each in _layer_artifacts(made)],
+            }
+        )
+        return
+    report.print_table(
+        ("artifact", "architecture", "size", "unzipped", "digest", ""),
+        (
+            (
+                f"{each.identity.partition('/')[0]}/{each.key}",
+                ", ".join(each.architectures),
+                report.megabytes(each.size_bytes),
+                report.megabytes(each.unzipped_bytes),
+                each.digest.short,
+                "built" if each.changed else "unchanged",
+            )
+            for each in made.artifacts
+        ),
+        right=("size", "unzipped"),
+    )
+
+
+def check(root: Path, env: str) -> None:
+    """Build, and end with exit code 1 if there are errors among the findings."""
+    show = report.Reporter()
+    built = pipeline.build(discover(root, env), show)
+    show.note(f"{len(built.build.artifacts)} artifacts, {len(built.findings)} warnings, no errors")
+
+
+def size(root: Path, env: str, function: str) -> None:
+    """Show the distributions of every artifact, largest first."""
+    workspace = discover(root, env)
+    if function:
+        _spec(workspace, function)
+    made = pipeline.build(workspace, report.Reporter()).build
+    rows = []
+    for artifact in made.artifacts:
+        if function and artifact.identity != f"functions/{function}":
+            continue
+        rows.append((artifact.identity, "all, unzipped", "", report.megabytes(artifact.unzipped_bytes)))
+        rows += [("", name, version, report.megabytes(count)) for name, version, count in _sizes(artifact)]
+    report.print_table(("artifact", "distribution", "version", "unzipped"), rows, right=("unzipped",))
+
+
+def plan(root: Path, env: str) -> None:
+    """Show what a deploy would change."""
+    workspace, show = discover(root, env), report.Reporter()
+    show.plan(pipeline.plan(workspace, pipeline.connect(workspace, show), show).plan)
+
+
+def deploy(root: Path, env: str, *, as_json: bool) -> None:
+    """Deploy, and show what runs."""
+    workspace, show = discover(root, env), report.Reporter()
+    if workspace.is_empty:
+        show.note("nothing to deploy: there is no folder under functions/ or layers/")
+        show.note(f"hint: run `invoke new hello`, or `invoke destroy --env {env}` to remove what was deployed before")
+        if as_json:
+            report.print_json({"functions": [], "layers": []})
+        return
+    done = pipeline.deploy(workspace, pipeline.connect(workspace, show), show)
+    if as_json:
+        report.print_json(_deployed_json(done))
+    else:
+        _print_deployed(done)
+    failed = [answer.name for answer in done.answers if answer.error]
+    if failed:
+        raise FindingsError(
+            "functions failed on their first sample event",
+            facts=failed,
+            hint=f"run `invoke invoke -f {failed[0]}` to see its log",
+        )
+
+
+def destroy(root: Path, env: str, *, yes: bool) -> None:
+    """Remove an env."""
+    workspace, show = discover(root, env), report.Reporter()
+    if not (yes or workspace.env.is_local):
+        raise InputError(f"destroying {env} must be asked for twice", hint=f"run `invoke destroy --env {env} --yes`")
+    pipeline.destroy(workspace, pipeline.connect(workspace, show), show)
+
+
+def invoke(root: Path, env: str, function: str, event: str | None, qualifier: str) -> None:
+    """Call a function; exit code 1 when it fails."""
+    from build.release.calls import call, read_event
+
+    workspace = discover(root, env)
+    spec = _spec(workspace, function)
+    named_event = read_event(spec, event)
+    client = _running(workspace).client("lambda")
+    answer = call(function, f"{workspace.prefix}-{function}", named_event, client, qualifier=qualifier)
+    sys.stderr.write(answer.log_tail)
+    sys.stdout.write(answer.payload + "\n")
+    if answer.error:
+        raise FindingsError(
+            f"{spec.identity} failed on {answer.event}: {answer.error}", hint=f"run `invoke logs -f {function}`"
+        )
+
+
+def logs(root: Path, env: str, function: str, *, since_s: float, follow: bool) -> None:
+    """Print a function's log lines."""
+    from build.release.calls import follow_logs
+
+    workspace = discover(root, env)
+    _spec(workspace, function)
+    client = _running(workspace).client("logs")
+    log_group = f"/aws/lambda/{workspace.prefix}-{function}"
+    for at, line in follow_logs(log_group, client, since_s=since_s, follow=follow):
+        sys.stdout.write(f"{at:%H:%M:%S.%f}"[:-3] + f"  {line}\n")
+        sys.stdout.flush()
+
+
+def status(root: Path, env: str) -> None:
+    """Show every function's live version beside what is built here."""
+    from build.release.status import status_of
+
+    workspace = discover(root, env)
+    client = _running(workspace).client("lambda")
+    report.print_table(
+        ("function", "live", "newest", "runtime", "architecture", "digest", "modified"),
+        (
+            (row.name, row.live, row.newest, row.runtime, row.architecture, row.digest, row.modified)
+            for row in status_of(workspace, client)
+        ),
+    )
+
+
+def local_start(root: Path) -> None:
+    """Start the embedded cloud."""
+    from build.local import cloud
+
+    running, started = cloud.ensure(root)
+    report.Reporter().note(f"the embedded cloud {'started' if started else 'runs'} at {running.endpoint}")
+
+
+def local_stop(root: Path) -> None:
+    """End the embedded cloud."""
+    from build.local import cloud
+
+    stopped = cloud.stop(root)
+    report.Reporter().note(f"ended the embedded cloud (pid {stopped.pid})" if stopped else "no embedded cloud runs")
+
+
+def local_status(root: Path, *, as_json: bool) -> None:
+    """Tell where the embedded cloud is."""
+    from build.local import cloud
+
+    running = cloud.running(root)
+    if as_json:
+        found = {"endpoint": running.endpoint, "pid": running.pid, "log": str(running.log)} if running else None
+        report.print_json(found or {"endpoint": None, "pid": None, "log": None})
+    elif running:
+        report.Reporter().note(f"the embedded cloud runs at {running.endpoint} (pid {running.pid}), log {running.log}")
+    else:
+        report.Reporter().note("no embedded cloud runs\nhint: run `invoke local.start`")
+
+
+def doctor(root: Path) -> None:
+    """Print what this machine has."""
+    from build.doctor import examine
+
+    report.print_table(("what", "state", "detail"), examine(root))
+
+
+def terraform(root: Path) -> Path:
+    """Return the Terraform this repository uses."""
+    import os
+
+    from build.infra.binary import terraform_binary
+
+    return terraform_binary(root, os.environ)
+
+
+def _running(workspace: Workspace) -> Aws:
+    """Return the way to an env that something runs in; nothing is started for it."""
+    from build.local import cloud
+
+    if workspace.env.is_local and cloud.running(workspace.root) is None:
+        raise InputError("no embedded cloud runs, so nothing is deployed", hint="run `invoke deploy --env local`")
+    return pipeline.connect(workspace, report.Reporter())
+
+
+def _spec(workspace: Workspace, name: str) -> FunctionSpec:
+    by_name = {spec.name: spec for spec in workspace.functions}
+    if name not in by_name:
+        raise InputError(
+            f"no function {name!r}",
+            facts=[f"expected one of: {', '.join(by_name) or 'none yet'}"],
+            hint=f"run `invoke new {name}`" if name.isidentifier() else "run `invoke status`",
+        )
+    return by_name[name]
+
+
+def _layer_artifacts(build: Build) -> list[Artifact]:
+    return [artifact for artifact in build.artifacts if artifact.identity.startswith("layers/")]
+
+
+def _sizes(artifact: Artifact) -> list[tuple[str, str, int]]:
+    rows = [(each.name, each.version, each.size_bytes) for each in artifact.distributions]
+    return sorted([*rows, ("its own src/", "", artifact.source_bytes)], key=lambda row: row[2], reverse=True)
+
+
+def _deployed_json(done: Deployed) -> dict[str, object]:
+    made, answers = done.planned.built.build, {answer.name: answer for answer in done.answers}
+    uploaded = {each.artifact.key for each in done.planned.published if each.uploaded}
+    functions = []
+    for rollout in done.rollouts:
+        name = rollout.function.name
+        answer = answers.get(name)
+        functions.append(
+            {
+                **report.artifact_json(made.functions[name]),
+                "changed": name in uploaded or rollout.moved,
+                "version": rollout.after,
+                "alias": "live",
+                "answer": report.parsed(answer.payload) if answer else None,
+            }
+        )
+    layers = [{**report.artifact_json(each), "changed": each.key in uploaded} for each in _layer_artifacts(made)]
+    release = done.release.id if done.release else None
+    return {"release": release, "functions": functions, "layers": layers}
+
+
+def _print_deployed(done: Deployed) -> None:
+    specs = {spec.name: spec for spec in done.planned.built.workspace.functions}
+    answers = {answer.name: answer for answer in done.answers}
+    rows = []
+    for rollout in done.rollouts:
+        name = rollout.function.name
+        spec, artifact = specs[name], done.planned.built.build.functions[name]
+        rows.append(
+            (
+                name,
+                str(spec.target.runtime),
+                str(spec.target.architecture),
+                "Zip",
+                report.megabytes(artifact.size_bytes),
+                rollout.after,
+                "live",
+                f"{answers[name].seconds:.2f} s" if name in answers else "",
+            )
+        )
+    columns = ("function", "runtime", "architecture", "package type", "size", "version", "alias", "time")
+    report.print_table(columns, rows, right=("size", "version", "time"))
+    report.print_answers(done.answers)
+    if done.release:
+        report.Reporter().note(f"release {done.release.id}")

@@ -1,0 +1,237 @@
+"""Slipway's verbs. `invoke --list` shows them, `invoke --help VERB` explains one.
+
+Verbs only: what they do is in build/, whose tour begins in build/pipeline.py. Imports wait inside the
+tasks, so that listing them is instant. Anything that reaches a real account names it with --env.
+"""
+
+import functools
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from invoke import Collection, Context, Exit, Failure, task
+
+from build.errors import EXIT_CODE_OF_A_BUG, SlipwayError
+
+ROOT = Path(__file__).resolve().parent
+
+
+def verb(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """Make a task whose designed errors end in their own words and exit code."""
+    if function is None:
+        return functools.partial(verb, **options)
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except SlipwayError as error:
+            raise Exit(str(error), code=error.exit_code) from None
+        except (Exit, Failure, KeyboardInterrupt):
+            raise
+        except Exception:
+            traceback.print_exc()
+            raise Exit(
+                "error: this is a bug in Slipway\nhint: run `invoke doctor` and report both", code=EXIT_CODE_OF_A_BUG
+            ) from None
+
+    return task(run, **options)
+
+
+# ── make ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@verb(positional=["name"])
+def new(c: Context, name: str) -> None:
+    """Scaffold functions/NAME."""
+    from build.project.scaffold import new_function
+
+    for path in new_function(ROOT, name):
+        print(path.relative_to(ROOT))
+
+
+@verb(help={"check": "only tell whether the locks are current", "upgrade": "take the newest versions that fit"})
+def lock(c: Context, check: bool = False, upgrade: bool = False, function: str = "", layer: str = "") -> None:
+    """Pin every requirements.in into requirements.txt, for all targets and with hashes."""
+    from build import verbs
+
+    verbs.lock(ROOT, check=check, upgrade=upgrade, function=function, layer=layer)
+
+
+@verb(name="build", help={"json": "one JSON object on stdout"})
+def build_artifacts(c: Context, env: str = "local", json: bool = False) -> None:
+    """Make the zips of all functions and layers under .artifacts/ and check them."""
+    from build import verbs
+
+    verbs.build(ROOT, env, as_json=json)
+
+
+@verb
+def check(c: Context, env: str = "local") -> None:
+    """Build and report every finding."""
+    from build import verbs
+
+    verbs.check(ROOT, env)
+
+
+@verb
+def size(c: Context, function: str = "", env: str = "local") -> None:
+    """Show what takes the room in each artifact."""
+    from build import verbs
+
+    verbs.size(ROOT, env, function)
+
+
+# ── ship ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@verb
+def plan(c: Context, env: str = "local") -> None:
+    """Build, publish, plan, and show what would change."""
+    from build import verbs
+
+    verbs.plan(ROOT, env)
+
+
+@verb(help={"json": "one JSON object on stdout"})
+def deploy(c: Context, env: str = "local", json: bool = False) -> None:
+    """Plan, apply, roll out and record; on local, show each function's answer."""
+    from build import verbs
+
+    verbs.deploy(ROOT, env, as_json=json)
+
+
+@verb(help={"yes": "really; needed for every env but local"})
+def destroy(c: Context, env: str = "local", yes: bool = False) -> None:
+    """Remove everything Terraform made in ENV; artifacts and releases stay."""
+    from build import verbs
+
+    verbs.destroy(ROOT, env, yes=yes)
+
+
+# ── run ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@verb(
+    name="invoke",
+    help={
+        "function": "folder name",
+        "event": "file, name below events/, or JSON; else the first sample",
+        "qualifier": "version or alias",
+    },
+)
+def invoke_function(c: Context, function: str, event: str = "", env: str = "local", qualifier: str = "live") -> None:
+    """Call a deployed function: the answer on stdout, its log on stderr."""
+    from build import verbs
+
+    verbs.invoke(ROOT, env, function, event or None, qualifier)
+
+
+@verb(help={"since": "minutes to look back", "follow": "go on until interrupted"})
+def logs(c: Context, function: str, env: str = "local", since: int = 10, follow: bool = False) -> None:
+    """Show what a function logged."""
+    from build import verbs
+
+    verbs.logs(ROOT, env, function, since_s=since * 60, follow=follow)
+
+
+@verb
+def status(c: Context, env: str = "local") -> None:
+    """Show what is deployed in ENV."""
+    from build import verbs
+
+    verbs.status(ROOT, env)
+
+
+# ── the embedded cloud ────────────────────────────────────────────────────────────────────────
+
+
+@verb(name="start")
+def local_start(c: Context) -> None:
+    """Start the embedded cloud."""
+    from build import verbs
+
+    verbs.local_start(ROOT)
+
+
+@verb(name="stop")
+def local_stop(c: Context) -> None:
+    """End the embedded cloud, and what it holds with it."""
+    from build import verbs
+
+    verbs.local_stop(ROOT)
+
+
+@verb(name="status", help={"json": "endpoint, pid and log as JSON"})
+def local_status(c: Context, json: bool = False) -> None:
+    """Tell whether the embedded cloud runs, and where."""
+    from build import verbs
+
+    verbs.local_status(ROOT, as_json=json)
+
+
+# ── look after ────────────────────────────────────────────────────────────────────────────────
+
+
+@verb
+def doctor(c: Context) -> None:
+    """Report what this machine has: interpreters, Terraform, mirrors, the embedded cloud."""
+    from build import verbs
+
+    verbs.doctor(ROOT)
+
+
+@verb(name="test", help={"quick": "unit tests only", "path": "a file or folder"})
+def run_tests(c: Context, quick: bool = False, path: str = "") -> None:
+    """Lint, check types, and run every test."""
+    if not quick and not path:
+        lint(c)
+        types(c)
+    chosen = path or ("tests/unit" if quick else "")
+    c.run(f'"{sys.executable}" -m pytest {chosen}', pty=False)
+
+
+@verb
+def lint(c: Context, fix: bool = False) -> None:
+    """Lint Python and check its format; check the workflows."""
+    with c.cd(str(ROOT)):
+        c.run(f'"{sys.executable}" -m ruff check {"--fix" if fix else ""} .')
+        c.run(f'"{sys.executable}" -m ruff format --check .')
+        c.run(f'"{Path(sys.executable).parent / "zizmor"}" --offline --quiet .github')
+
+
+@verb
+def types(c: Context) -> None:
+    """Check types strictly."""
+    with c.cd(str(ROOT)):
+        c.run(f'"{sys.executable}" -m mypy')
+
+
+@verb(name="format")
+def format_code(c: Context) -> None:
+    """Format Python and Terraform."""
+    from build import verbs
+
+    with c.cd(str(ROOT)):
+        c.run(f'"{sys.executable}" -m ruff check --fix-only --quiet .')
+        c.run(f'"{sys.executable}" -m ruff format .')
+        c.run(f'"{verbs.terraform(ROOT)}" fmt -recursive terraform')
+
+
+@verb
+def tf(c: Context) -> None:
+    """Check Terraform: format, validity, and every module's own tests."""
+    with c.cd(str(ROOT)):
+        c.run(f'"{sys.executable}" -m pytest tests/terraform')
+
+
+namespace = Collection(
+    *(new, lock, build_artifacts, check, size),
+    *(plan, deploy, destroy),
+    *(invoke_function, logs, status),
+    *(doctor, run_tests),
+    local=Collection(local_start, local_stop, local_status),
+    dev=Collection(lint, types, format_code, tf),
+)

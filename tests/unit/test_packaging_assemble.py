@@ -1,0 +1,160 @@
+import sys
+import zipfile
+from dataclasses import replace
+
+import pytest
+
+from build.errors import FindingsError, InputError
+from build.model import Architecture, Runtime, Target
+from build.packaging.assemble import build_workspace
+from build.packaging.locks import read_locks
+from build.packaging.store import Store
+from tests.builders import function_spec, layer_spec, lock_line, make_wheel, make_workspace, write_files
+
+HERE = Runtime(sys.version_info.minor)  # its interpreter is certainly there
+X86, ARM = Target(HERE, Architecture.X86_64), Target(HERE, Architecture.ARM64)
+CP = f"cp3{HERE.minor}"
+
+
+def built(workspace, store=None):
+    store = store or Store(workspace.root / "store")
+    return build_workspace(workspace, read_locks(workspace), store, on_progress=lambda _: None)
+
+
+def names(artifact):
+    with zipfile.ZipFile(artifact.path) as archive:
+        assert archive.testzip() is None
+        return {name for name in archive.namelist() if "__pycache__" not in name and "dist-info" not in name}
+
+
+def function(root, name="orders", *, files=None, layers=(), target=X86):
+    folder = write_files(
+        root / "functions" / name, {"src/app.py": "def handler(event, context): ...\n", **(files or {})}
+    )
+    return function_spec(folder, layers=layers, target=target)
+
+
+def layer(root, name="data", *, files=None, **settings):
+    return layer_spec(write_files(root / "layers" / name, files or {}), **{"runtimes": (HERE,), **settings})
+
+
+def test_a_function_ships_its_source_its_wheels_and_their_bytecode(tmp_path, package_index):
+    six = make_wheel(package_index, "six", "1.16.0", files={"six.py": "x = 1\n"})
+    spec = function(
+        tmp_path, files={"requirements.txt": lock_line(six), "tests/test_app.py": "", "events/a.json": "{}"}
+    )
+    artifact = built(make_workspace(tmp_path, functions=(spec,))).functions["orders"]
+    assert names(artifact) == {"app.py", "six.py"}
+    with zipfile.ZipFile(artifact.path) as archive:
+        bytecode = [n for n in archive.namelist() if n.endswith(".pyc")]
+        assert bytecode == [f"__pycache__/{m}.cpython-3{HERE.minor}.pyc" for m in ("app", "six")]
+        assert artifact.unzipped_bytes == sum(info.file_size for info in archive.infolist())
+    (six_row,) = artifact.distributions
+    assert six_row.size_bytes + artifact.source_bytes == artifact.unzipped_bytes
+
+
+def test_what_a_layer_holds_at_the_same_version_does_not_ship_twice(tmp_path, package_index):
+    six = make_wheel(package_index, "six", "1.16.0", files={"six.py": ""})
+    data = layer(tmp_path, files={"requirements.txt": lock_line(six), "src/shared.py": "x = 1\n"})
+    spec = function(tmp_path, files={"requirements.txt": lock_line(six)}, layers=("data",))
+    done = built(make_workspace(tmp_path, functions=(spec,), layers=(data,)))
+    assert names(done.functions["orders"]) == {"app.py"}
+    assert names(done.layers["data", Architecture.X86_64]) == {"python/six.py", "python/shared.py"}
+
+
+def test_another_version_in_a_layer_is_an_error(tmp_path, package_index):
+    old, new = make_wheel(package_index, "six", "1.16.0"), make_wheel(package_index, "six", "1.17.0")
+    data = layer(tmp_path, files={"requirements.txt": lock_line(old)})
+    spec = function(tmp_path, files={"requirements.txt": lock_line(new)}, layers=("data",))
+    with pytest.raises(InputError, match="different versions") as caught:
+        built(make_workspace(tmp_path, functions=(spec,), layers=(data,)))
+    assert caught.value.facts == ("functions/orders: six is 1.16.0 in layers/data and 1.17.0 in functions/orders",)
+
+
+def test_a_pure_layer_is_one_artifact_for_both_architectures(tmp_path, package_index):
+    pure = make_wheel(package_index, "pure")
+    done = built(make_workspace(tmp_path, layers=(layer(tmp_path, files={"requirements.txt": lock_line(pure)}),)))
+    (artifact,) = done.artifacts
+    assert (artifact.key, artifact.architectures) == ("data", (Architecture.X86_64, Architecture.ARM64))
+
+
+def test_a_compiled_layer_is_one_artifact_per_architecture(tmp_path, package_index):
+    wheels = [
+        make_wheel(package_index, "fast", tag=f"{CP}-{CP}-manylinux2014_{m}", files={"fast.so": m})
+        for m in ("x86_64", "aarch64")
+    ]
+    done = built(make_workspace(tmp_path, layers=(layer(tmp_path, files={"requirements.txt": lock_line(*wheels)}),)))
+    assert [a.key for a in done.artifacts] == ["data-arm64", "data-x86-64"]
+
+
+@pytest.mark.slow
+def test_a_layer_of_several_runtimes_keeps_them_apart(tmp_path, package_index):
+    pure = make_wheel(package_index, "pure")
+    data = layer(
+        tmp_path,
+        files={"requirements.txt": lock_line(pure), "src/shared.py": "x = 1\n"},
+        runtimes=(Runtime(12), Runtime(13)),
+        architectures=(Architecture.X86_64,),
+    )
+    artifact = built(make_workspace(tmp_path, layers=(data,))).layers["data", Architecture.X86_64]
+    assert names(artifact) == {
+        "python/shared.py",
+        "python/lib/python3.12/site-packages/pure/__init__.py",
+        "python/lib/python3.13/site-packages/pure/__init__.py",
+    }
+    with zipfile.ZipFile(artifact.path) as archive:
+        assert {f"python/__pycache__/shared.cpython-3{m}.pyc" for m in (12, 13)} <= set(archive.namelist())
+
+
+def test_a_second_build_changes_nothing_and_one_touched_line_only_its_function(tmp_path):
+    one, two = function(tmp_path, "one"), function(tmp_path, "two")
+    workspace = make_workspace(tmp_path, functions=(one, two))
+    first = built(workspace)
+    assert all(artifact.changed for artifact in first.artifacts)
+    again = built(workspace)
+    assert not any(artifact.changed for artifact in again.artifacts)
+    write_files(one.folder, {"src/app.py": "def handler(event, context): return 1\n"})
+    third = built(workspace)
+    assert {name: artifact.changed for name, artifact in third.functions.items()} == {"one": True, "two": False}
+    assert third.functions["two"].digest == first.functions["two"].digest
+
+
+def test_two_checkouts_in_different_folders_give_equal_digests(tmp_path, package_index):
+    six = make_wheel(package_index, "six", "1.16.0")
+    digests = []
+    for root in (tmp_path / "a", tmp_path / "deeper" / "b"):
+        data = layer(root, files={"requirements.txt": lock_line(six)})
+        spec = function(root, files={"requirements.txt": lock_line(six)})
+        digests.append(
+            [artifact.digest for artifact in built(make_workspace(root, functions=(spec,), layers=(data,))).artifacts]
+        )
+    assert digests[0] == digests[1]
+
+
+def test_a_vanished_artifact_is_made_again(tmp_path):
+    workspace = make_workspace(tmp_path, functions=(function(tmp_path),))
+    first = built(workspace).functions["orders"]
+    first.path.unlink()
+    assert replace(built(workspace).functions["orders"], changed=True) == first
+
+
+def test_a_corrupt_wheel_in_the_store_is_told_and_the_next_build_is_right(tmp_path, package_index):
+    six = make_wheel(package_index, "six", "1.16.0")
+    spec = function(tmp_path, files={"requirements.txt": lock_line(six)})
+    workspace = make_workspace(tmp_path, functions=(spec,))
+    store = Store(tmp_path / "store")
+    right = built(workspace, store).functions["orders"]
+    (stored,) = (tmp_path / "store" / "wheels").glob("*/*.whl")
+    stored.write_bytes(stored.read_bytes()[:-1] + b"x")
+    write_files(spec.folder, {"src/app.py": "def handler(event, context): return 2\n"})
+    with pytest.raises(FindingsError, match="in the store is not the file"):
+        built(workspace, store)
+    assert len(list((tmp_path / "store" / "artifacts").iterdir())) == 1, "no half-made artifact"
+    assert built(workspace, store).functions["orders"].digest != right.digest
+
+
+def test_a_source_file_that_clashes_with_a_wheel_is_an_error(tmp_path, package_index):
+    clash = make_wheel(package_index, "clash", files={"app.py": "other\n"})
+    spec = function(tmp_path, files={"requirements.txt": lock_line(clash)})
+    with pytest.raises(InputError, match="two owners"):
+        built(make_workspace(tmp_path, functions=(spec,)))

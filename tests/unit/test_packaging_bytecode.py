@@ -1,0 +1,101 @@
+import importlib.util
+import struct
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from build.model import Runtime
+from build.packaging.archives import write_archive
+from build.packaging.bytecode import compile_source, compile_wheel, read_overlay
+from build.packaging.store import Store
+from build.packaging.trees import SourceFile
+from tests.builders import make_wheel
+
+HERE = Runtime(sys.version_info.minor)
+TAG = sys.implementation.cache_tag
+
+
+def overlay_of(tmp_path, wheel, mount="/var/task", store="store"):
+    return compile_wheel(wheel, HERE, mount, Store(tmp_path / store))
+
+
+def test_every_module_has_bytecode_that_python_trusts_unchecked(tmp_path):
+    wheel = make_wheel(tmp_path, "demo", files={"demo/__init__.py": "x = 41 + 1\n", "demo/sub/mod.py": "y = 2\n"})
+    with zipfile.ZipFile(overlay_of(tmp_path, wheel)) as overlay:
+        assert overlay.namelist() == [f"demo/__pycache__/__init__.{TAG}.pyc", f"demo/sub/__pycache__/mod.{TAG}.pyc"]
+        data = overlay.read(f"demo/__pycache__/__init__.{TAG}.pyc")
+    magic, flags = data[:4], struct.unpack("<L", data[4:8])[0]
+    assert magic == importlib.util.MAGIC_NUMBER
+    assert flags == 0b01, "hash-based, and never checked against the source"
+    assert data[8:16] == importlib.util.source_hash(b"x = 41 + 1\n")
+
+
+def test_paths_inside_are_those_on_lambda(tmp_path):
+    wheel = make_wheel(tmp_path, "demo")
+    with zipfile.ZipFile(overlay_of(tmp_path, wheel, "/opt/python")) as overlay:
+        data = overlay.read(overlay.namelist()[0])
+    assert b"/opt/python/demo/__init__.py" in data
+    assert str(tmp_path).encode() not in data
+
+
+def test_two_folders_give_the_same_bytes(tmp_path):
+    files = {
+        f"demo/m{i}.py": f"import os\nNAME = 'm{i}'\ndef f(a, b={i}):\n    return os.sep, NAME, a, b\n"
+        for i in range(30)
+    }
+    one = overlay_of(tmp_path, make_wheel(tmp_path / "one", "demo", files=files), store="s1").read_bytes()
+    two = overlay_of(tmp_path, make_wheel(tmp_path / "two", "demo", files=files), store="s2").read_bytes()
+    assert one == two
+
+
+def test_python_imports_it_without_compiling(tmp_path):
+    """The source is replaced by another: Python must still run the bytecode, which is what unchecked means."""
+    wheel = make_wheel(tmp_path, "demo", files={"demo.py": "VALUE = 'bytecode'\n"})
+    with zipfile.ZipFile(overlay_of(tmp_path, wheel)) as overlay:
+        overlay.extractall(tmp_path / "task")
+    (tmp_path / "task" / "demo.py").write_text("VALUE = 'source'\n")
+    run = [sys.executable, "-B", "-c", "import demo; print(demo.VALUE)"]
+    assert subprocess.run(run, cwd=tmp_path / "task", capture_output=True, text=True, check=True).stdout == "bytecode\n"
+
+
+def test_what_does_not_compile_is_passed_over(tmp_path):
+    wheel = make_wheel(
+        tmp_path, "demo", files={"demo/ok.py": "x = 1\n", "demo/template.py": "{{ not python }}\nprint 1\n"}
+    )
+    with zipfile.ZipFile(overlay_of(tmp_path, wheel)) as overlay:
+        assert overlay.namelist() == [f"demo/__pycache__/ok.{TAG}.pyc"]
+
+
+def test_a_wheel_without_modules_gives_an_empty_overlay(tmp_path):
+    wheel = make_wheel(tmp_path, "demo", files={"demo.txt": "x"})
+    assert read_overlay(overlay_of(tmp_path, wheel), owner="demo") == ()
+
+
+def test_it_is_made_once(tmp_path):
+    wheel = make_wheel(tmp_path, "demo")
+    first = overlay_of(tmp_path, wheel)
+    before = first.stat().st_mtime_ns
+    assert overlay_of(tmp_path, wheel).stat().st_mtime_ns == before
+
+
+def test_a_functions_own_source_is_compiled_too(tmp_path):
+    files = [SourceFile("app.py", False, b"x = 1\n"), SourceFile("data.json", False, b"{}")]
+    tree = compile_source(files, HERE, "/var/task", Store(tmp_path), owner="functions/x")
+    assert [(entry.path, entry.owner) for entry in tree] == [(f"__pycache__/app.{TAG}.pyc", "functions/x")]
+    write_archive(tree, tmp_path / "a.zip")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("minor", [10, 11, 12, 13])
+def test_every_runtimes_own_python_makes_the_same_bytes_twice(tmp_path, minor):
+    files = {
+        f"demo/m{i}.py": f"'''Doc {i}.'''\nclass C:\n    x: int = {i}\n    def f(self):\n        return [self.x, 'a', (1, {i})]\n"
+        for i in range(20)
+    }
+    made = []
+    for store in ("s1", "s2"):
+        wheel = make_wheel(tmp_path / store, "demo", files=files)
+        made.append(compile_wheel(wheel, Runtime(minor), "/var/task", Store(tmp_path / store / "store")).read_bytes())
+    assert made[0] == made[1]

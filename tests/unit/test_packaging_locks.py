@@ -1,0 +1,134 @@
+import pytest
+
+from build.errors import InputError, ToolError
+from build.packaging.locks import read_locks, write_locks
+from tests.builders import (
+    ARM,
+    PY313,
+    X86,
+    function_spec,
+    layer_spec,
+    lock_line,
+    make_wheel,
+    make_workspace,
+    write_files,
+)
+
+
+@pytest.fixture
+def six(package_index):
+    return make_wheel(package_index, "six", "1.16.0")
+
+
+def workspace_of(tmp_path, files, name="orders"):
+    folder = write_files(tmp_path / "functions" / name, files)
+    return make_workspace(tmp_path, functions=(function_spec(folder),))
+
+
+def test_a_folder_without_requirements_wants_nothing(tmp_path):
+    (lock,) = read_locks(workspace_of(tmp_path, {"src/app.py": ""})).values()
+    assert lock.selected(X86) == ()
+
+
+def test_a_lock_that_meets_every_wish_is_current(tmp_path, six):
+    workspace = workspace_of(tmp_path, {"requirements.in": "six>=1.15\n", "requirements.txt": lock_line(six)})
+    assert [pin.name for pin in read_locks(workspace)["functions/orders"].selected(X86)] == ["six"]
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [("six>=2", "expected six>=2, got six==1.16.0"), ("toml", "expected toml, got no pin for python3.13 on x86_64")],
+)
+def test_a_wish_that_no_pin_meets_makes_the_lock_stale(tmp_path, six, wish, said):
+    workspace = workspace_of(tmp_path, {"requirements.in": f"{wish}\n", "requirements.txt": lock_line(six)})
+    with pytest.raises(InputError) as caught:
+        read_locks(workspace)
+    assert caught.value.facts == (f"functions/orders/requirements.txt: {said}",)
+    assert "invoke lock" in caught.value.hint
+
+
+def test_a_missing_lock_is_told(tmp_path):
+    with pytest.raises(InputError) as caught:
+        read_locks(workspace_of(tmp_path, {"requirements.in": "six\n"}))
+    assert "got no file" in caught.value.facts[0]
+
+
+def test_problems_of_all_folders_come_together(tmp_path):
+    one = function_spec(write_files(tmp_path / "functions/one", {"requirements.txt": "six\n"}))
+    two = function_spec(write_files(tmp_path / "functions/two", {"requirements.in": "six\n"}))
+    with pytest.raises(InputError) as caught:
+        read_locks(make_workspace(tmp_path, functions=(one, two)))
+    assert [fact.split("/")[1] for fact in caught.value.facts] == ["one", "two"]
+
+
+def test_markers_are_evaluated_for_the_target_and_not_for_this_machine(tmp_path, six):
+    arm_only = make_wheel(tmp_path, "arm-only")
+    new_only = make_wheel(tmp_path, "new-only")
+    windows = make_wheel(tmp_path, "windows-only")
+    text = (
+        lock_line(six)
+        + lock_line(arm_only, marker="platform_machine == 'aarch64'")
+        + lock_line(new_only, marker="python_full_version >= '3.12'")
+        + lock_line(windows, marker="sys_platform == 'win32'")
+    )
+    (lock,) = read_locks(workspace_of(tmp_path, {"requirements.txt": text})).values()
+    assert [pin.name for pin in lock.selected(ARM)] == ["arm-only", "new-only", "six"]
+    assert [pin.name for pin in lock.selected(X86)] == ["new-only", "six"]
+
+
+class TestWriting:
+    """uv itself, against a folder of wheels."""
+
+    @pytest.fixture(autouse=True)
+    def _index(self, package_index, monkeypatch):
+        monkeypatch.setenv("UV_NO_INDEX", "1")
+        monkeypatch.setenv("UV_FIND_LINKS", str(package_index))
+        make_wheel(package_index, "six", "1.16.0")
+        make_wheel(package_index, "six", "1.17.0")
+
+    def test_what_is_written_is_current_and_names_no_place(self, tmp_path):
+        workspace = workspace_of(tmp_path, {"requirements.in": "six\n"})
+        assert write_locks(workspace) == {"functions/orders": True}
+        text = (tmp_path / "functions/orders/requirements.txt").read_text()
+        assert "six==1.17.0" in text
+        assert str(tmp_path) not in text
+        assert "://" not in text
+        read_locks(workspace)
+
+    def test_a_second_time_nothing_changes(self, tmp_path):
+        workspace = workspace_of(tmp_path, {"requirements.in": "six\n"})
+        write_locks(workspace)
+        assert write_locks(workspace) == {"functions/orders": False}
+
+    def test_pins_stay_until_an_upgrade_is_asked_for(self, tmp_path):
+        workspace = workspace_of(tmp_path, {"requirements.in": "six<1.17\n"})
+        write_locks(workspace)
+        write_files(tmp_path / "functions/orders", {"requirements.in": "six\n"})
+        assert write_locks(workspace) == {"functions/orders": False}
+        assert write_locks(workspace, upgrade=True) == {"functions/orders": True}
+
+    def test_a_function_is_held_to_the_versions_of_its_layers(self, tmp_path):
+        layer = layer_spec(write_files(tmp_path / "layers/data", {"requirements.in": "six==1.16.0\n"}))
+        folder = write_files(tmp_path / "functions/orders", {"requirements.in": "six\n"})
+        workspace = make_workspace(tmp_path, functions=(function_spec(folder, layers=("data",)),), layers=(layer,))
+        write_locks(workspace)
+        assert "six==1.16.0" in (folder / "requirements.txt").read_text()
+        assert read_locks(workspace)["functions/orders"].pins[0].version == "1.16.0"
+
+    def test_a_layer_of_several_runtimes_is_locked_from_the_lowest(self, tmp_path):
+        from build.model import Runtime
+
+        folder = write_files(tmp_path / "layers/data", {"requirements.in": "six ; python_version < '3.13'\n"})
+        layer = layer_spec(folder, runtimes=(PY313, Runtime(12)))
+        write_locks(make_workspace(tmp_path, layers=(layer,)))
+        assert "six==" in (folder / "requirements.txt").read_text()
+
+    def test_what_cannot_be_met_is_told_in_uvs_words_and_the_old_lock_stays(self, tmp_path):
+        workspace = workspace_of(tmp_path, {"requirements.in": "six\n"})
+        write_locks(workspace)
+        before = (tmp_path / "functions/orders/requirements.txt").read_text()
+        write_files(tmp_path / "functions/orders", {"requirements.in": "six>=9\n"})
+        with pytest.raises(ToolError, match="locking functions/orders failed") as caught:
+            write_locks(workspace)
+        assert any("six" in fact for fact in caught.value.facts)
+        assert (tmp_path / "functions/orders/requirements.txt").read_text() == before

@@ -1,0 +1,63 @@
+import os
+import sys
+
+import pytest
+
+from build.errors import ToolError
+from build.model import Runtime
+from build.project import interpreters
+from build.project.interpreters import interpreter_of
+
+HERE = Runtime(sys.version_info.minor)
+
+
+@pytest.fixture(autouse=True)
+def _forget():
+    interpreter_of.cache_clear()
+    yield
+    interpreter_of.cache_clear()
+
+
+@pytest.fixture
+def bare_machine(tmp_path, monkeypatch):
+    """No pyenv, no uv, nothing on PATH but this folder."""
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setattr(interpreters, "_uv", lambda *_: None)
+    (tmp_path / "bin").mkdir()
+    return tmp_path
+
+
+def test_the_running_python_is_taken_for_its_own_version_but_never_a_venvs():
+    found = interpreter_of(HERE)
+    assert not (found.parent.parent / "pyvenv.cfg").exists()
+
+
+def script(path, version):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\necho cpython {version}\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.skipif(os.name == "nt", reason="makes shell scripts")
+class TestOnABareMachine:
+    def test_pyenvs_newest_patch_is_found(self, bare_machine):
+        script(bare_machine / "pyenv/versions/3.99.9/bin/python3.99", "3.99")
+        newest = script(bare_machine / "pyenv/versions/3.99.10/bin/python3.99", "3.99")
+        assert interpreter_of(Runtime(99)) == newest
+
+    def test_path_is_searched(self, bare_machine):
+        on_path = script(bare_machine / "bin/python3.99", "3.99")
+        assert interpreter_of(Runtime(99)) == on_path
+
+    def test_one_that_lies_about_its_version_is_passed_over(self, bare_machine):
+        script(bare_machine / "bin/python3.99", "3.98")
+        with pytest.raises(ToolError) as caught:
+            interpreter_of(Runtime(99))
+        assert any("another version" in fact for fact in caught.value.facts)
+
+    def test_a_missing_one_says_how_to_get_it(self, bare_machine):
+        with pytest.raises(ToolError, match=r"no Python 3\.99") as caught:
+            interpreter_of(Runtime(99))
+        assert "uv python install 3.99" in caught.value.hint
