@@ -1,0 +1,174 @@
+"""Rules about AWS's numbers, which are in `build.project.quotas` with their sources."""
+
+import json
+from collections.abc import Iterable, Iterator
+
+from build.checks.problem import Problem
+from build.model import Artifact, Build, FunctionSpec, Workspace
+from build.project import quotas
+
+_SHOWN_DISTRIBUTIONS = 5
+
+ADDED_ENVIRONMENT_BYTES = 256
+"""Kept for the SLIPWAY_ variables of the hand-off, such as the artifact digest, whose value alone has 71."""
+
+
+def function_size(workspace: Workspace, build: Build) -> Iterator[Problem]:
+    """Refuse a function that is too large, unzipped, together with its layers."""
+    for function in workspace.functions:
+        artifact = build.functions.get(function.name)
+        layers = _layers_of(function, build)
+        total = sum(part.unzipped_bytes for part in (artifact, *layers) if part)
+        # A layer too large by itself has its own finding; all its functions need not repeat it.
+        if artifact is None or total <= quotas.UNZIPPED_BYTES or any(map(_too_large, layers)):
+            continue
+        parts = ", ".join(f"{part.identity} {_mb(part.unzipped_bytes)}" for part in (artifact, *layers))
+        unknown = [layer for layer in function.layers if layer.startswith("arn:")]
+        beside = f", and {len(unknown)} layers by ARN of unknown size" if unknown else ""
+        yield Problem(
+            subject=function.identity,
+            message=f"{_expected_got(total)} unzipped ({parts}{beside}); {_largest((artifact, *layers))}",
+            hint="take out or replace a large distribution, run `invoke lock`, and see the rest with `invoke size`",
+        )
+
+
+def layer_size(_workspace: Workspace, build: Build) -> Iterator[Problem]:
+    """Refuse a layer that is too large by itself, and so fits into no function."""
+    for artifact in build.artifacts:
+        if artifact.identity.startswith("layers/") and _too_large(artifact):
+            on = ", ".join(artifact.architectures)
+            yield Problem(
+                subject=artifact.identity,
+                message=f"{_expected_got(artifact.unzipped_bytes)} unzipped on {on}; {_largest((artifact,))}",
+                hint="take out or replace a large distribution, run `invoke lock`, and see the rest with `invoke size`",
+            )
+
+
+def layer_count(workspace: Workspace, _build: Build) -> Iterator[Problem]:
+    """Refuse more layers than Lambda merges."""
+    for function in workspace.functions:
+        count = len(function.layers)
+        if count > quotas.LAYERS:
+            yield Problem(
+                subject=function.identity,
+                message=f"expected at most {quotas.LAYERS} layers, got {count}: {', '.join(function.layers)}",
+                hint="merge some of them into one layer, then run `invoke check`",
+            )
+
+
+def environment_size(workspace: Workspace, _build: Build) -> Iterator[Problem]:
+    """Refuse more environment variables than Lambda stores."""
+    for function in workspace.functions:
+        size = environment_bytes(function, workspace)
+        most = quotas.ENVIRONMENT_BYTES - ADDED_ENVIRONMENT_BYTES
+        if size > most:
+            largest = max(function.environment, key=lambda name: len(function.environment[name]))
+            kept = f"{quotas.ENVIRONMENT_BYTES} less {ADDED_ENVIRONMENT_BYTES} for Slipway's own"
+            yield Problem(
+                subject=function.identity,
+                message=f"expected at most {most} bytes of environment variables ({kept}), got {size}; "
+                f"the largest is {largest}",
+                hint="move large values into a file under src/ or into Parameter Store, then run `invoke check`",
+            )
+
+
+def policy_size(workspace: Workspace, _build: Build) -> Iterator[Problem]:
+    """Refuse permissions that no role has room for."""
+    for function in workspace.functions:
+        size = policy_chars(function, workspace)
+        if size > quotas.ROLE_POLICY_CHARS:
+            yield Problem(
+                subject=function.identity,
+                message=f"expected at most {quotas.ROLE_POLICY_CHARS} characters of role policy, got {size} "
+                f"from {len(function.permissions)} permissions",
+                hint="name fewer resources, for example by a common prefix, then run `invoke check`",
+            )
+
+
+def http_timeout(workspace: Workspace, _build: Build) -> Iterator[Problem]:
+    """Warn of a function that runs longer than its HTTP API waits."""
+    for function in workspace.functions:
+        if function.http and function.timeout_s > quotas.HTTP_TIMEOUT_S:
+            yield Problem(
+                subject=function.identity,
+                message=f"expected a timeout_s of at most {quotas.HTTP_TIMEOUT_S} behind an HTTP route, "
+                f"got {function.timeout_s}: the caller has had its 503 by then, and the function runs on",
+                hint=f"set timeout_s = {quotas.HTTP_TIMEOUT_S - 1}, or put a queue between, then run `invoke check`",
+            )
+
+
+def queue_concurrency(workspace: Workspace, _build: Build) -> Iterator[Problem]:
+    """Warn of queues that may start more invokes than are reserved: throttled messages become dead letters."""
+    for function in workspace.functions:
+        reserved = function.reserved_concurrency
+        wanted = sum(queue.max_concurrency or 0 for queue in function.queues)
+        if reserved is not None and wanted > reserved:
+            yield Problem(
+                subject=function.identity,
+                message=f"expected the max_concurrency of its queues to add up to at most "
+                f"reserved_concurrency {reserved}, got {wanted}",
+                hint=f"set reserved_concurrency = {wanted} or more, then run `invoke check`",
+            )
+
+
+def environment_bytes(function: FunctionSpec, workspace: Workspace) -> int:
+    """Return what Lambda counts: the variables as compact JSON, in UTF-8."""
+    variables = {name: _filled(value, workspace) for name, value in function.environment.items()}
+    return len(json.dumps(variables, separators=(",", ":"), ensure_ascii=False).encode())
+
+
+def policy_chars(function: FunctionSpec, workspace: Workspace) -> int:
+    """Return the characters of the policy that terraform/modules/execution-role writes, without white space."""
+    log_group = f"arn:aws:logs:{{region}}:{{account}}:log-group:/aws/lambda/{workspace.prefix}-{function.name}:*"
+    queues = [
+        f"arn:aws:sqs:{{region}}:{{account}}:{workspace.prefix}-{function.name}-{q.name}" for q in function.queues
+    ]
+    statements = [
+        (["logs:CreateLogStream", "logs:PutLogEvents"], [log_group]),
+        *([(["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"], queues)] if queues else []),
+        *((list(permission.actions), list(permission.resources)) for permission in function.permissions),
+    ]
+    document = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": actions, "Resource": [_filled(arn, workspace) for arn in resources]}
+            for actions, resources in statements
+        ],
+    }
+    return len("".join(json.dumps(document, ensure_ascii=False).split()))
+
+
+def _filled(text: str, workspace: Workspace) -> str:
+    env = workspace.env
+    values = {"{name}": workspace.name, "{env}": env.name, "{region}": env.region, "{account}": env.account_id}
+    for placeholder, value in values.items():
+        text = text.replace(placeholder, value)
+    return text
+
+
+def _layers_of(function: FunctionSpec, build: Build) -> tuple[Artifact, ...]:
+    keys = ((layer, function.target.architecture) for layer in function.layers)
+    return tuple(build.layers[key] for key in keys if key in build.layers)
+
+
+def _too_large(artifact: Artifact) -> bool:
+    return artifact.unzipped_bytes > quotas.UNZIPPED_BYTES
+
+
+def _expected_got(size: int) -> str:
+    most = quotas.UNZIPPED_BYTES
+    return f"expected at most {most:,} bytes, got {size:,} ({_mb(size - most)} too much)"
+
+
+def _largest(artifacts: Iterable[Artifact]) -> str:
+    owned = [(distribution, artifact) for artifact in artifacts for distribution in artifact.distributions]
+    owned.sort(key=lambda pair: (-pair[0].size_bytes, pair[0].name))
+    listed = (
+        f"{distribution.name} {distribution.version} {_mb(distribution.size_bytes)} in {artifact.identity}"
+        for distribution, artifact in owned[:_SHOWN_DISTRIBUTIONS]
+    )
+    return f"largest: {', '.join(listed)}" if owned else "all of it is the folder's own src/"
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1_000_000:.1f} MB"

@@ -1,0 +1,120 @@
+"""Rules across files: what each file alone cannot know.
+
+Each yields lines like those about a single file.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from build.model import FunctionSpec, Workspace
+from build.project import naming
+
+if TYPE_CHECKING:
+    from build.project.reading import Repository
+    from build.project.settings import FunctionSettings
+
+_VARIABLE = re.compile(r"\{[^{}+]*(\+?)\}")
+
+
+def unknown_envs(repository: "Repository", known: Sequence[str]) -> Iterator[str]:
+    """Yield a line for each override of an env that slipway.toml does not have."""
+    for name, table in repository.functions.items():
+        for env in table.get("env", {}):
+            if env not in known:
+                near = naming.did_you_mean(env, known)
+                listed = ", ".join(known)
+                yield f"functions/{name}/function.toml: env.{env}: expected one of {listed}, got {env}{near}"
+
+
+def unknown_layers(repository: "Repository") -> Iterator[str]:
+    """Yield a line for each layer that is neither a folder nor an ARN."""
+    places: list[tuple[str, FunctionSettings]] = []
+    if repository.slipway:
+        places.append(("slipway.toml: defaults.", repository.slipway.get("defaults", {})))
+    for name, table in repository.functions.items():
+        file = f"functions/{name}/function.toml: "
+        places.append((file, table))
+        places += [(f"{file}env.{env}.", override) for env, override in table.get("env", {}).items()]
+    for place, settings in places:
+        for index, layer in enumerate(settings.get("layers", ())):
+            if not layer.startswith("arn:") and layer not in repository.layer_folders:
+                near = naming.did_you_mean(layer, repository.layer_folders)
+                yield f"{place}layers[{index}]: expected a folder under layers/ or an ARN, got `{layer}`{near}"
+
+
+def within(workspace: Workspace) -> Iterator[str]:
+    """Yield a line for each contradiction within what one env gets."""
+    yield from _unsupported_layers(workspace)
+    yield from _shared_routes(workspace.functions)
+    yield from _shared_queues(workspace)
+
+
+def too_long(workspaces: Iterable[Workspace]) -> Iterator[str]:
+    """Yield a line for each name that AWS would refuse for its length, with the longest it has in any env."""
+    longest: dict[tuple[str, str], naming.AwsName] = {}
+    for workspace in workspaces:
+        for aws in naming.aws_names(workspace):
+            key = (aws.place, aws.what)
+            if key not in longest or len(aws.name) > len(longest[key].name):
+                longest[key] = aws
+    for aws in longest.values():
+        problem = naming.length_problem(aws)
+        if problem:
+            yield f"{aws.place}: {problem}"
+
+
+def over_envs(lines_by_env: Mapping[str, Iterable[str]]) -> Iterator[str]:
+    """Yield each line once; one that does not hold in all envs says in which it does."""
+    envs: dict[str, list[str]] = defaultdict(list)
+    for env, lines in lines_by_env.items():
+        for line in lines:
+            envs[line].append(env)
+    for line, where in envs.items():
+        yield line if len(where) == len(lines_by_env) else f"{line} (env {', '.join(where)})"
+
+
+def _unsupported_layers(workspace: Workspace) -> Iterator[str]:
+    layers = {layer.name: layer for layer in workspace.layers}
+    for function in workspace.functions:
+        for name in function.layers:
+            layer = layers.get(name)
+            if layer is None:
+                continue
+            runtime, architecture = function.target.runtime, function.target.architecture
+            place = f"{function.identity}/function.toml: layers: `{name}` supports"
+            if runtime not in layer.runtimes:
+                yield f"{place} {', '.join(map(str, layer.runtimes))}, the function runs on {runtime}"
+            if architecture not in layer.architectures:
+                yield f"{place} {', '.join(layer.architectures)}, the function runs on {architecture}"
+
+
+def _shared_routes(functions: Iterable[FunctionSpec]) -> Iterator[str]:
+    owners: dict[str, tuple[FunctionSpec, str]] = {}
+    for function in functions:
+        for http in function.http:
+            # GET /orders/{id} and GET /orders/{order} answer the same requests.
+            shape = _VARIABLE.sub(r"{\1}", http.route)
+            if shape in owners:
+                owner, route = owners[shape]
+                by = "this function" if owner is function else owner.identity
+                taken = f"`{http.route}` is taken by `{route}` of {by}"
+                yield f"{function.identity}/function.toml: triggers.http: {taken}"
+            else:
+                owners[shape] = (function, http.route)
+
+
+def _shared_queues(workspace: Workspace) -> Iterator[str]:
+    owners: dict[str, tuple[FunctionSpec, str]] = {}
+    for function in workspace.functions:
+        for queue in function.queues:
+            names = naming.queue_names(workspace.prefix, function.name, queue.name)
+            taken = next((name for name in names if name in owners), None)
+            owners |= {name: (function, queue.name) for name in names if name not in owners}
+            if taken:
+                owner, other = owners[taken]
+                by = "this function" if owner is function else owner.identity
+                on_aws = taken.removeprefix(workspace.prefix)
+                message = f"`{queue.name}` needs the AWS name …{on_aws}, which `{other}` of {by} has"
+                yield f"{function.identity}/function.toml: triggers.queue: {message}"

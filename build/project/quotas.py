@@ -1,0 +1,69 @@
+"""Every number and name list of AWS that Slipway checks, once, below the page it comes from.
+
+Ranges are inclusive (lowest, highest) pairs.
+"""
+
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+MEMORY_MB = (128, 10_240)
+TIMEOUT_S = (1, 900)
+EPHEMERAL_STORAGE_MB = (512, 10_240)
+UNZIPPED_BYTES = 262_144_000
+"""A function's zip and its layers together, unzipped."""
+LAYERS = 5
+"""Of one function."""
+ENVIRONMENT_BYTES = 4096
+"""Names and values as compact JSON: a refusal quotes that text as what was measured."""
+
+# https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
+HANDLER_CHARS = 128
+FUNCTION_NAME_CHARS = 64
+DESCRIPTION_CHARS = 256
+
+# https://docs.aws.amazon.com/lambda/latest/api/API_PublishLayerVersion.html
+LAYER_NAME_CHARS = 140
+
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+RESERVED_VARIABLES = frozenset(
+    """
+    _HANDLER _X_AMZN_TRACE_ID AWS_DEFAULT_REGION AWS_REGION AWS_EXECUTION_ENV
+    AWS_LAMBDA_FUNCTION_NAME AWS_LAMBDA_FUNCTION_MEMORY_SIZE AWS_LAMBDA_FUNCTION_VERSION
+    AWS_LAMBDA_INITIALIZATION_TYPE AWS_LAMBDA_LOG_GROUP_NAME AWS_LAMBDA_LOG_STREAM_NAME
+    AWS_ACCESS_KEY AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN
+    AWS_LAMBDA_RUNTIME_API LAMBDA_TASK_ROOT LAMBDA_RUNTIME_DIR
+    """.split()
+)
+
+# https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
+BATCH_SIZE = (1, 10_000)
+BATCH_WINDOW_S = (0, 300)
+BATCH_SIZE_WITHOUT_WINDOW = 10
+"""More needs a batching window of at least one second."""
+
+# https://docs.aws.amazon.com/lambda/latest/api/API_ScalingConfig.html
+QUEUE_CONCURRENCY = (2, 1000)
+
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
+MAX_RECEIVE_COUNT = (1, 1000)
+
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html
+QUEUE_NAME_CHARS = 80
+
+# https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+LOG_RETENTION_DAYS = tuple(
+    map(int, "1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653".split())
+)
+
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
+HTTP_METHODS = tuple("ANY DELETE GET HEAD OPTIONS PATCH POST PUT".split())
+
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
+HTTP_TIMEOUT_S = 30
+"""After that an HTTP API answers 503 while the function still runs."""
+
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+ROLE_NAME_CHARS = 64
+ROLE_POLICY_CHARS = 10_240
+"""All inline policies of a role together, white space not counted."""
+
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+BUCKET_NAME_CHARS = (3, 63)

@@ -1,0 +1,144 @@
+"""From settings as they stand to what one env gets: defaults, then the function, then its override.
+
+Importing this module imports pydantic: do so inside functions.
+"""
+
+from pathlib import Path
+from typing import Any, cast
+
+from build.model import (
+    Architecture,
+    Env,
+    FunctionSpec,
+    HttpTrigger,
+    LayerSpec,
+    Permission,
+    QueueTrigger,
+    Runtime,
+    Target,
+    Workspace,
+)
+from build.project import quotas
+from build.project.naming import LOCAL
+from build.project.profiles import host_architecture
+from build.project.reading import FUNCTIONS, LAYERS, SETTINGS, Repository
+from build.project.settings import (
+    BUILT_IN,
+    REQUIRED,
+    EnvTable,
+    FunctionOverrides,
+    FunctionSettings,
+    FunctionTable,
+    LayerTable,
+    PermissionTable,
+    QueueTable,
+    SlipwayTable,
+)
+
+_LOCAL: EnvTable = {"region": "us-east-1", "account_id": "123456789012"}
+
+
+def env_tables(slipway: SlipwayTable) -> dict[str, EnvTable]:
+    """Return the settings of every env: the built-in local first, then those of slipway.toml in its order."""
+    tables = slipway.get("env", {})
+    local: EnvTable = {**_LOCAL, **tables.get(LOCAL, {})}
+    return {LOCAL: local, **{name: table for name, table in tables.items() if name != LOCAL}}
+
+
+def env_of(slipway: SlipwayTable, name: str, found: list[str]) -> Env | None:
+    """Return the env called ``name``; None, and lines in ``found``, if its settings do not suffice."""
+    table = env_tables(slipway)[name]
+    missing = [key for key in ("region", "account_id") if key not in table]
+    found += [f"{SETTINGS}: env.{name}.{key}: missing" for key in missing]
+    if missing:
+        return None
+    region, account_id = table["region"], table["account_id"]
+    bucket = table.get("artifact_bucket", f"{slipway['name']}-{name}-artifacts-{account_id}-{region}")
+    most = quotas.BUCKET_NAME_CHARS[1]
+    if len(bucket) > most:
+        got = f"got {len(bucket)}: {bucket}; set env.{name}.artifact_bucket"
+        found.append(f"{SETTINGS}: env.{name}: artifact bucket: expected at most {most} characters, {got}")
+    return Env(name=name, region=region, account_id=account_id, artifact_bucket=bucket)
+
+
+def workspace(root: Path, slipway: SlipwayTable, repository: Repository, env: Env) -> tuple[Workspace, list[str]]:
+    """Return what ``env`` gets, and a line for each function that lacks a setting (and is left out)."""
+    found: list[str] = []
+    host = host_architecture() if env.is_local else None
+    layers = tuple(_layer(root, name, table, host) for name, table in repository.layers.items())
+    defaults = slipway.get("defaults", {})
+    functions = []
+    for name, table in repository.functions.items():
+        merged = _merged(BUILT_IN, defaults, table, table.get("env", {}).get(env.name, {}))
+        if host:
+            merged["architecture"] = host.value
+        missing = [key for key in REQUIRED if key not in merged]
+        for key in missing:
+            elsewhere = "" if key == "description" else f", here or in [defaults] of {SETTINGS}"
+            found.append(f"{FUNCTIONS}/{name}/function.toml: {key}: missing{elsewhere}")
+        if not missing:
+            functions.append(_function(root, name, merged))
+    made = Workspace(root=root, name=slipway["name"], env=env, functions=tuple(functions), layers=layers)
+    return made, found
+
+
+def _merged(
+    built_in: FunctionSettings, defaults: FunctionSettings, function: FunctionTable, override: FunctionOverrides
+) -> FunctionOverrides:
+    """Lay later tables over earlier ones: tables merge key by key, everything else is replaced."""
+    result: dict[str, Any] = {}
+    for table in (built_in, defaults, function, override):
+        for key, value in table.items():
+            before = result.get(key)
+            if isinstance(value, dict) and isinstance(before, dict):
+                result[key] = {**before, **value}
+            else:
+                result[key] = value
+    result.pop("env", None)
+    return cast("FunctionOverrides", result)
+
+
+def _function(root: Path, name: str, table: FunctionOverrides) -> FunctionSpec:
+    triggers = table.get("triggers", {})
+    return FunctionSpec(
+        name=name,
+        folder=root / FUNCTIONS / name,
+        description=table["description"],
+        target=Target(Runtime.parse(table["runtime"]), Architecture(table["architecture"])),
+        handler=table["handler"],
+        layers=table["layers"],
+        memory_mb=table["memory_mb"],
+        timeout_s=table["timeout_s"],
+        ephemeral_storage_mb=table["ephemeral_storage_mb"],
+        environment=dict(sorted(table["environment"].items())),
+        log_retention_days=table["log_retention_days"],
+        reserved_concurrency=table.get("reserved_concurrency"),
+        http=tuple(HttpTrigger(route=http.route) for http in triggers.get("http", ())),
+        queues=tuple(map(_queue, triggers.get("queue", ()))),
+        permissions=tuple(map(_permission, table["permissions"])),
+    )
+
+
+def _queue(table: QueueTable) -> QueueTrigger:
+    return QueueTrigger(
+        name=table.name,
+        batch_size=table.batch_size,
+        batch_window_s=table.batch_window_s,
+        max_receive_count=table.max_receive_count,
+        max_concurrency=table.max_concurrency,
+    )
+
+
+def _permission(table: PermissionTable) -> Permission:
+    return Permission(actions=table.actions, resources=table.resources, reason=table.reason)
+
+
+def _layer(root: Path, name: str, table: LayerTable, host: Architecture | None) -> LayerSpec:
+    architectures = (host,) if host else tuple(map(Architecture, table["architectures"]))
+    return LayerSpec(
+        name=name,
+        folder=root / LAYERS / name,
+        description=table["description"],
+        runtimes=tuple(map(Runtime.parse, table["runtimes"])),
+        architectures=architectures,
+    )

@@ -1,0 +1,163 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from build.checks import check
+from build.checks.limits import ADDED_ENVIRONMENT_BYTES, environment_bytes, policy_chars
+from build.digest import Digest
+from build.model import (
+    Architecture,
+    Artifact,
+    Build,
+    Distribution,
+    Finding,
+    FunctionSpec,
+    HttpTrigger,
+    Permission,
+    QueueTrigger,
+    Severity,
+    Workspace,
+)
+from build.project import quotas
+from tests.builders import function_spec, layer_spec, make_workspace, write_files
+
+X86 = Architecture.X86_64
+NOTHING = Build(functions={}, layers={})
+MB = 1_000_000
+
+
+def artifact(identity: str, unzipped: int, *, distributions: dict[str, int] | None = None) -> Artifact:
+    held = {} if distributions is None else distributions
+    return Artifact(
+        identity=identity,
+        key=identity.partition("/")[2],
+        architectures=(X86,),
+        path=Path("not-there.zip"),
+        digest=Digest("0" * 64),
+        size_bytes=1,
+        unzipped_bytes=unzipped,
+        source_bytes=0,
+        distributions=tuple(Distribution(name=n, version="1.0", size_bytes=size) for n, size in held.items()),
+        changed=True,
+    )
+
+
+def function(root: Path, *, layers: tuple[str, ...] = ()) -> FunctionSpec:
+    write_files(root / "functions/f", {"src/app.py": "def handler(event, context): ...\n"})
+    return function_spec(root / "functions/f", layers=layers)
+
+
+def found(workspace: Workspace, build: Build = NOTHING) -> tuple[Finding, ...]:
+    findings = check(workspace, build)
+    assert all("`invoke" in finding.hint for finding in findings)
+    return findings
+
+
+def only(workspace: Workspace, build: Build = NOTHING) -> Finding:
+    (finding,) = found(workspace, build)
+    return finding
+
+
+def of_one(spec: FunctionSpec) -> Workspace:
+    return make_workspace(spec.folder.parent.parent, functions=(spec,))
+
+
+def test_a_function_in_order_has_no_findings(tmp_path):
+    built = Build(functions={"f": artifact("functions/f", quotas.UNZIPPED_BYTES)}, layers={})
+    assert found(of_one(function(tmp_path)), built) == ()
+
+
+def test_a_function_one_byte_too_large_with_its_layers_names_the_largest_distributions(tmp_path):
+    spec = function(tmp_path, layers=("data", "arn:aws:lambda:eu-central-1:123456789012:layer:x:1"))
+    large = {f"d{n}": n * MB for n in range(1, 7)}
+    built = Build(
+        functions={"f": artifact("functions/f", 100 * MB, distributions={"own": 90 * MB})},
+        layers={("data", X86): artifact("layers/data", quotas.UNZIPPED_BYTES - 100 * MB + 1, distributions=large)},
+    )
+    workspace = make_workspace(tmp_path, functions=(spec,), layers=(layer_spec(tmp_path / "layers/data"),))
+    finding = only(workspace, built)
+    assert (finding.rule, finding.severity, finding.subject) == ("function-size", Severity.ERROR, "functions/f")
+    assert finding.message == (
+        "expected at most 262,144,000 bytes, got 262,144,001 (0.0 MB too much) unzipped "
+        "(functions/f 100.0 MB, layers/data 162.1 MB, and 1 layers by ARN of unknown size); "
+        "largest: own 1.0 90.0 MB in functions/f, d6 1.0 6.0 MB in layers/data, d5 1.0 5.0 MB in layers/data, "
+        "d4 1.0 4.0 MB in layers/data, d3 1.0 3.0 MB in layers/data"
+    )
+
+
+def test_a_layer_too_large_by_itself_is_told_once_and_not_for_each_function(tmp_path):
+    spec = function(tmp_path, layers=("data",))
+    built = Build(
+        functions={"f": artifact("functions/f", 1)},
+        layers={("data", X86): artifact("layers/data", quotas.UNZIPPED_BYTES + 1)},
+    )
+    workspace = make_workspace(tmp_path, functions=(spec,), layers=(layer_spec(tmp_path / "layers/data"),))
+    finding = only(workspace, built)
+    assert (finding.rule, finding.subject) == ("layer-size", "layers/data")
+    assert finding.message.endswith("unzipped on x86_64; all of it is the folder's own src/")
+
+
+def test_six_layers_are_one_too_many(tmp_path):
+    spec = function(tmp_path, layers=tuple(f"l{n}" for n in range(6)))
+    assert only(of_one(spec)).message == "expected at most 5 layers, got 6: l0, l1, l2, l3, l4, l5"
+    assert found(of_one(replace(spec, layers=spec.layers[:5]))) == ()
+
+
+def test_environment_variables_count_as_the_json_that_lambda_measures(tmp_path):
+    spec = replace(function(tmp_path), environment={"AA": 'é"', "BB": "{env}"})
+    assert environment_bytes(spec, of_one(spec)) == len('{"AA":"é\\"","BB":"dev"}'.encode())
+
+
+def test_too_many_environment_variables_name_the_largest(tmp_path):
+    room = quotas.ENVIRONMENT_BYTES - ADDED_ENVIRONMENT_BYTES - len('{"BIG":""}')
+    spec = function(tmp_path)
+    assert found(of_one(replace(spec, environment={"BIG": "x" * room}))) == ()
+    finding = only(of_one(replace(spec, environment={"BIG": "x" * (room + 1)})))
+    assert (finding.rule, finding.severity) == ("environment-size", Severity.ERROR)
+    assert finding.message == (
+        "expected at most 3840 bytes of environment variables (4096 less 256 for Slipway's own), got 3841; "
+        "the largest is BIG"
+    )
+
+
+def permission(resources: int) -> Permission:
+    arns = tuple(f"arn:aws:dynamodb:{{region}}:{{account}}:table/orders-{n:04}" for n in range(resources))
+    return Permission(actions=("dynamodb:PutItem",), resources=arns, reason=None)
+
+
+def test_a_role_policy_counts_with_its_placeholders_filled_in(tmp_path):
+    few, more = (replace(function(tmp_path), permissions=(permission(n),)) for n in (1, 2))
+    grown = policy_chars(more, of_one(more)) - policy_chars(few, of_one(few))
+    assert grown == len(',"arn:aws:dynamodb:eu-central-1:123456789012:table/orders-0001"')
+
+
+def test_a_role_policy_larger_than_iam_stores_is_told(tmp_path):
+    spec = function(tmp_path)
+    assert found(of_one(replace(spec, permissions=(permission(150),)))) == ()
+    finding = only(of_one(replace(spec, permissions=(permission(170),))))
+    assert (finding.rule, finding.severity) == ("policy-size", Severity.ERROR)
+    assert finding.message.startswith("expected at most 10240 characters of role policy, got 1")
+
+
+def test_a_function_behind_http_should_not_outlast_its_caller(tmp_path):
+    spec = replace(function(tmp_path), http=(HttpTrigger(route="GET /"),), timeout_s=30)
+    assert found(of_one(spec)) == ()
+    finding = only(of_one(replace(spec, timeout_s=31)))
+    assert (finding.rule, finding.severity) == ("http-timeout", Severity.WARNING)
+    assert found(of_one(replace(spec, timeout_s=31, http=()))) == ()
+
+
+@pytest.mark.parametrize(("reserved", "findings"), [(None, 0), (4, 0), (3, 1)])
+def test_queues_should_not_start_more_invokes_than_are_reserved(tmp_path, reserved, findings):
+    queues = tuple(
+        QueueTrigger(name=name, batch_size=1, batch_window_s=0, max_receive_count=5, max_concurrency=2) for name in "ab"
+    )
+    spec = replace(function(tmp_path), queues=queues, reserved_concurrency=reserved)
+    assert [finding.rule for finding in found(of_one(spec))] == ["queue-concurrency"] * findings
+
+
+def test_errors_come_before_warnings(tmp_path):
+    spec = function(tmp_path, layers=tuple(f"l{n}" for n in range(6)))
+    spec = replace(spec, http=(HttpTrigger(route="GET /"),), timeout_s=900)
+    assert [finding.severity for finding in found(of_one(spec))] == [Severity.ERROR, Severity.WARNING]
