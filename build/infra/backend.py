@@ -1,0 +1,22 @@
+"""Where an env's Terraform state is kept."""
+
+import re
+from pathlib import Path
+
+from build.errors import InputError
+
+_BUCKET = re.compile(r'^\s*bucket\s*=\s*"([^"]+)"', re.MULTILINE)
+
+
+def state_bucket(root: Path, env: str) -> str:
+    """Return the bucket that terraform/envs/<env>.s3.tfbackend names."""
+    path = root / "terraform" / "envs" / f"{env}.s3.tfbackend"
+    found = _BUCKET.search(path.read_text(encoding="utf-8")) if path.is_file() else None
+    if not found:
+        got = "none" if path.is_file() else "no file"
+        raise InputError(
+            f"env {env} has no state bucket",
+            facts=[f'expected bucket = "…" in terraform/envs/{path.name}', f"got {got}"],
+            hint=f"write terraform/envs/{path.name} like its neighbours, then run `invoke plan --env {env}`",
+        )
+    return found[1]

@@ -1,0 +1,214 @@
+"""Runs Terraform: the root terraform/ for one env, with its own data folder and log.
+
+python-terraform turns options into arguments here and does nothing else: it would hold back all
+output until the end, destroy with an option Terraform no longer has, read outputs wrongly, and run
+whatever unknown attribute is asked for as a command. Import this module where it is needed, not
+at start.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Never
+
+from python_terraform import IsFlagged, Terraform
+
+from build.digest import Digest
+from build.errors import InputError
+from build.infra.binary import terraform_binary
+from build.infra.diagnostics import Listener, failure
+from build.infra.mirrors import provider_source
+from build.model import DeployedFunction, Outputs, Plan, ResourceChange
+from build.process import Completed, Runner, run
+
+_PARALLELISM = 30
+"""Terraform's 10 would leave it idle: the provider waits 25 s for every queue it makes."""
+
+
+class TerraformAdapter(Terraform):  # type: ignore[misc]
+    """Terraform for one env. Every verb calls `init`, which costs nothing when nothing changed.
+
+    ``environ`` is the environment of the caller, with credentials and, on the embedded cloud,
+    AWS_ENDPOINT_URL. ``on_progress`` gets short lines while Terraform works.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        env: str,
+        *,
+        environ: Mapping[str, str],
+        on_progress: Callable[[str], None] = lambda _: None,
+        runner: Runner = run,
+    ) -> None:
+        self._folder = root / "terraform"
+        self._generated = root / ".artifacts" / env
+        self._env = env
+        self._on_progress = on_progress
+        self._runner = runner
+        self.log = self._generated / "terraform.log"
+        self.backend = self._settings_file(f"{env}.s3.tfbackend")
+        self._tfvars = self._settings_file(f"{env}.tfvars")
+        self.providers = provider_source(root, environ)
+        self._binary = terraform_binary(root, environ, runner=runner)
+        # TF_CLI_ARGS and TF_WORKSPACE would change what the commands below mean.
+        self._environ = {k: v for k, v in environ.items() if not k.startswith(("TF_CLI_ARGS", "TF_WORKSPACE"))} | {
+            "CHECKPOINT_DISABLE": "1",
+            "TF_CLI_CONFIG_FILE": str(self.providers.cli_config),
+            "TF_DATA_DIR": str(self._generated / "terraform"),
+            "TF_IN_AUTOMATION": "1",
+        }
+        self._generated.mkdir(parents=True, exist_ok=True)
+        self.log.unlink(missing_ok=True)
+        super().__init__(working_dir=str(self._folder), terraform_bin_path=str(self._binary))
+
+    def init(self) -> None:
+        """Install the provider and connect to the state, unless nothing that decides it has changed."""
+        stamp = self._generated / "terraform" / "slipway-init"
+        wanted = self._inputs()
+        if stamp.is_file() and stamp.read_text("utf-8") == wanted and self._provider_is_there():
+            return
+        self._on_progress(f"terraform init: providers from {self.providers.source}")
+        self._terraform(
+            "init", backend_config=[str(self.backend)], reconfigure=IsFlagged, lockfile="readonly", input=False
+        )
+        stamp.write_text(wanted, "utf-8")
+
+    def plan(self, handoff: Path, *, destroy: bool = False) -> Plan:
+        """Plan what makes the env equal to ``handoff``, or, with ``destroy``, what removes all of it.
+
+        Saves the plan under .artifacts/<env>/; changes nothing. A destroy needs none of the
+        artifacts that ``handoff`` names.
+        """
+        self.init()
+        path = self._generated / "plan.tfplan"
+        path.unlink(missing_ok=True)
+        heard = self._terraform(
+            "plan",
+            out=str(path),
+            var_file=[str(self._tfvars), str(handoff.resolve())],
+            destroy=IsFlagged if destroy else None,
+            var=["functions={}", "layers={}"] if destroy else None,
+            parallelism=_PARALLELISM,
+            input=False,
+        )
+        changes = tuple(_changes(json.loads(self._quietly("show", str(path)).stdout))) if heard.changes else ()
+        return Plan(path=path, changes=changes)
+
+    def apply(self, plan: Plan) -> Outputs:
+        """Apply the saved ``plan`` and nothing else; return what the env gives out afterwards."""
+        self.init()
+        self._terraform("apply", str(plan.path.resolve()), parallelism=_PARALLELISM, input=False)
+        return self.outputs()
+
+    def outputs(self) -> Outputs:
+        """Return what the last apply left; empty when nothing was ever applied."""
+        self.init()
+        values = {name: o["value"] for name, o in json.loads(self._quietly("output").stdout).items()}
+        functions = {name: DeployedFunction(name=name, **f) for name, f in values.get("functions", {}).items()}
+        return Outputs(functions=functions, http_api_url=values.get("http_api_url"))
+
+    def cmd(self, *_: object, **__: object) -> Never:
+        """Refuse: whatever of python-terraform ends here is what this class replaces."""
+        msg = "use init, plan, apply and outputs"
+        raise NotImplementedError(msg)
+
+    def read_state_file(self, file_path: str | None = None) -> None:
+        """Do nothing: the state is in S3."""
+
+    def __getattr__(self, name: str) -> Any:
+        # The parent would run it as a command.
+        raise AttributeError(name)
+
+    def _terraform(self, command: str, *args: str, **options: object) -> Listener:
+        listener = Listener(self._on_progress)
+        completed = self._run(command, args, options, listener)
+        if completed.code or listener.errors:
+            raise self._failure(command, listener, completed)
+        return listener
+
+    def _quietly(self, command: str, *args: str) -> Completed:
+        """Run what prints one JSON document; it holds values, so it goes into no log."""
+        argv = self.generate_cmd_string(command, *args, json=IsFlagged)
+        completed = self._runner(argv, cwd=self._folder, env=self._environ)
+        if completed.code:
+            raise self._failure(command, Listener(self._on_progress), completed)
+        return completed
+
+    def _run(self, command: str, args: tuple[str, ...], options: Mapping[str, object], listener: Listener) -> Completed:
+        argv = self.generate_cmd_string(command, *args, json=IsFlagged, **options)
+        with self.log.open("a", encoding="utf-8", buffering=1) as log:
+
+            def heard(line: str) -> None:
+                log.write(line + "\n")
+                listener(line)
+
+            completed = self._runner(argv, cwd=self._folder, env=self._environ, on_line=heard)
+            log.write(completed.stderr)
+        return completed
+
+    def _failure(self, command: str, listener: Listener, completed: Completed) -> Exception:
+        return failure(command, self._env, listener.errors, completed, log=self.log, providers=self.providers.source)
+
+    def _settings_file(self, name: str) -> Path:
+        path = self._folder / "envs" / name
+        if not path.is_file():
+            msg = f"the env {self._env} has no terraform/envs/{name}"
+            have = ", ".join(sorted(p.stem for p in path.parent.glob("*.tfvars")))
+            raise InputError(
+                msg,
+                facts=[f"envs there: {have or 'none'}"],
+                hint=f"cp terraform/envs/dev{name[len(self._env) :]} terraform/envs/{name}",
+            )
+        return path
+
+    def _inputs(self) -> str:
+        """Digest what `init` reads: every *.tf, the lock, the backend's settings, the provider source, the binary."""
+        read = sorted(p for p in self._folder.rglob("*.tf") if p.is_file())
+        files = [*read, self._folder / ".terraform.lock.hcl", self.backend, self.providers.cli_config]
+        stat = self._binary.stat()
+        parts = [f"{self._binary} {stat.st_size} {stat.st_mtime_ns}"]
+        parts += [f"{path} {Digest.of_file(path)}" for path in files if path.is_file()]
+        return str(Digest.of_bytes("\n".join(parts).encode()))
+
+    def _provider_is_there(self) -> bool:
+        """Tell whether the installed provider still exists: it is a link when it comes from a mirror."""
+        return any(p.exists() for p in (self._generated / "terraform" / "providers").glob("*/*/*/*/*"))
+
+
+def _changes(shown: dict[str, Any]) -> Iterator[ResourceChange]:
+    """Read the changes from ``terraform show -json``: names and actions, never values.
+
+    Outputs count only when no resource changes: they follow the resources, but a plan that
+    rewrites nothing else must be applied all the same.
+    """
+    resources = [
+        ResourceChange(
+            address=raw["address"], actions=tuple(raw["change"]["actions"]), changed=_differing(raw["change"])
+        )
+        for raw in shown.get("resource_changes", [])
+        if raw["change"]["actions"] not in (["no-op"], ["read"])
+    ]
+    yield from resources or [
+        ResourceChange(address=f"output.{name}", actions=tuple(change["actions"]))
+        for name, change in shown.get("output_changes", {}).items()
+        if change["actions"] != ["no-op"]
+    ]
+
+
+def _differing(change: dict[str, Any]) -> tuple[str, ...]:
+    before, after, unknown = change["before"], change["after"], change.get("after_unknown") or {}
+    if not before or not after:
+        return ()
+    names = {*before, *after}
+    return tuple(sorted(n for n in names if before.get(n) != after.get(n) or _any_true(unknown.get(n))))
+
+
+def _any_true(value: object) -> bool:
+    match value:
+        case dict():
+            return any(map(_any_true, value.values()))
+        case list():
+            return any(map(_any_true, value))
+        case _:
+            return bool(value)

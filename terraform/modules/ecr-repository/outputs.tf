@@ -1,0 +1,9 @@
+output "arn" {
+  description = "ARN of the repository."
+  value       = aws_ecr_repository.this.arn
+}
+
+output "url" {
+  description = "Where images are pushed, without tag and digest."
+  value       = aws_ecr_repository.this.repository_url
+}

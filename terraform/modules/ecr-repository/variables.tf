@@ -1,0 +1,28 @@
+variable "kms_key_arn" {
+  description = "KMS key that encrypts the images; null for the key of ECR itself."
+  type        = string
+  default     = null
+}
+
+variable "name" {
+  description = "The repository's name, such as slipway-prod/orders."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9]+([._/-][a-z0-9]+)*$", var.name)) && length(var.name) >= 2 && length(var.name) <= 256
+    error_message = "name must be 2 to 256 lower-case letters and digits, in parts joined by one of . _ / -, got '${var.name}'."
+  }
+}
+
+variable "untagged_days" {
+  description = "Days after its push that an image without a tag is kept."
+  type        = number
+  default     = 14
+  nullable    = false
+
+  validation {
+    condition     = var.untagged_days >= 1
+    error_message = "untagged_days must be 1 or more, got ${var.untagged_days}."
+  }
+}

@@ -1,0 +1,5 @@
+output "arn" {
+  description = "ARN of the role, known only once its policy exists: what runs as the role must not start before."
+  value       = aws_iam_role.this.arn
+  depends_on  = [aws_iam_role_policy.this]
+}

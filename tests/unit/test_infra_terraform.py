@@ -1,0 +1,358 @@
+"""The adapter and what it makes of Terraform's words; the real Terraform runs in tests/terraform."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from build.errors import AwsError, FindingsError, InputError, SlipwayError, ToolError
+from build.infra.diagnostics import Listener, progress
+from build.infra.terraform import TerraformAdapter
+from build.model import Plan
+from build.process import Completed
+
+
+class ScriptedTerraform:
+    """A runner that answers each command as told; what it was asked is in ``ran``."""
+
+    def __init__(self) -> None:
+        self.ran: list[tuple[str, ...]] = []
+        self.env: dict[str, str] = {}
+        self.answers: dict[str, tuple[int, str, str]] = {"version": (0, '{"terraform_version": "1.11.4"}', "")}
+
+    def answer(self, command: str, *lines: object, code: int = 0, stderr: str = "") -> None:
+        self.answers[command] = (code, "".join(f"{json.dumps(line)}\n" for line in lines), stderr)
+
+    def __call__(self, argv, *, env=None, on_line=None, **_):
+        code, stdout, stderr = self.answers.get(argv[1], (0, "{}", ""))
+        if argv[1] != "version":
+            self.ran.append(tuple(argv[1:]))
+            self.env = env
+        if argv[1] == "init" and code == 0:  # what a real one leaves behind
+            (Path(env["TF_DATA_DIR"]) / "providers/registry.terraform.io/hashicorp/aws/5.100.0/here").mkdir(
+                parents=True, exist_ok=True
+            )
+        for line in stdout.splitlines():
+            if on_line:
+                on_line(line)
+        return Completed(argv=tuple(argv), code=code, stdout=stdout, stderr=stderr)
+
+    @property
+    def commands(self) -> list[str]:
+        return [argv[0] for argv in self.ran]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name, text in {
+        "path/terraform": "#!/bin/sh\n",
+        "terraform/main.tf": "# nothing\n",
+        "terraform/modules/a/main.tf": "# nothing\n",
+        "terraform/.terraform.lock.hcl": "# nothing\n",
+        "terraform/envs/prod.s3.tfbackend": 'bucket = "b"\n',
+        "terraform/envs/prod.tfvars": "",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "path/terraform").chmod(0o755)
+    return tmp_path
+
+
+@pytest.fixture
+def scripted() -> ScriptedTerraform:
+    return ScriptedTerraform()
+
+
+def adapter(root: Path, scripted: ScriptedTerraform, on_progress=lambda _: None, **environ: str) -> TerraformAdapter:
+    environ = {"PATH": str(root / "path"), "HOME": str(root), **environ}
+    return TerraformAdapter(root, "prod", environ=environ, on_progress=on_progress, runner=scripted)
+
+
+def error(summary: str, detail: str = "", **more: object) -> dict[str, object]:
+    return {"type": "diagnostic", "diagnostic": {"severity": "error", "summary": summary, "detail": detail, **more}}
+
+
+def change(address: str, *actions: str, before=None, after=None, unknown=None) -> dict[str, object]:
+    return {
+        "address": address,
+        "change": {"actions": list(actions), "before": before, "after": after, "after_unknown": unknown or {}},
+    }
+
+
+def planned(scripted: ScriptedTerraform, *changes: dict[str, object], outputs: dict[str, object] | None = None) -> None:
+    scripted.answer("plan", {"type": "planned_change"})
+    scripted.answer("show", {"resource_changes": list(changes), "output_changes": outputs or {}})
+
+
+def refused(root: Path, scripted: ScriptedTerraform, *errors: dict[str, object], stderr: str = "") -> SlipwayError:
+    scripted.answer("plan", *errors, code=1, stderr=stderr)
+    with pytest.raises(SlipwayError) as raised:
+        adapter(root, scripted).plan(root / "handoff.tfvars.json")
+    return raised.value
+
+
+# ── init ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_init_runs_once_while_nothing_it_reads_changes(root, scripted):
+    for _ in range(3):
+        adapter(root, scripted).init()
+    assert scripted.commands == ["init"]
+    assert set(scripted.ran[0]) >= {"-input=false", "-lockfile=readonly", "-reconfigure", "-json"}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "terraform/main.tf",
+        "terraform/modules/a/main.tf",
+        "terraform/.terraform.lock.hcl",
+        "terraform/envs/prod.s3.tfbackend",
+        "path/terraform",
+    ],
+)
+def test_init_runs_again_when_what_it_reads_changes(root, scripted, changed):
+    adapter(root, scripted).init()
+    (root / changed).write_text("# something else\n")
+    adapter(root, scripted).init()
+    assert scripted.commands == ["init", "init"]
+
+
+def test_init_runs_again_when_the_provider_is_gone(root, scripted):
+    adapter(root, scripted).init()
+    (root / ".artifacts/prod/terraform/providers/registry.terraform.io/hashicorp/aws/5.100.0/here").rmdir()
+    adapter(root, scripted).init()
+    assert scripted.commands == ["init", "init"]
+
+
+def test_a_failed_init_is_tried_again(root, scripted):
+    scripted.answer("init", error("Failed to query available provider packages", "no such host"), code=1)
+    for _ in range(2):
+        with pytest.raises(ToolError, match=r"(?s)cannot get the AWS provider.*hint: give SLIPWAY_PROVIDER_MIRROR"):
+            adapter(root, scripted).init()
+    assert scripted.commands == ["init", "init"]
+
+
+def test_an_env_without_settings_is_refused_before_anything_runs(root, scripted):
+    with pytest.raises(InputError, match="the env staging has no") as raised:
+        TerraformAdapter(root, "staging", environ={"PATH": str(root / "path")}, runner=scripted)
+    assert raised.value.facts == ("envs there: prod",)
+    assert scripted.ran == []
+
+
+def test_the_callers_settings_for_the_terraform_command_line_are_kept_out(root, scripted):
+    adapter(root, scripted, TF_CLI_ARGS_plan="-target=x", TF_WORKSPACE="other", AWS_PROFILE="ada").init()
+    assert not {"TF_CLI_ARGS_plan", "TF_WORKSPACE"} & set(scripted.env)
+    assert scripted.env["AWS_PROFILE"] == "ada"
+    assert scripted.env["TF_DATA_DIR"] == str(root / ".artifacts/prod/terraform")
+
+
+# ── plan, apply, outputs ──────────────────────────────────────────────────────────────────────
+
+
+def test_a_plan_lists_what_changes_by_name_and_never_by_value(root, scripted):
+    planned(
+        scripted,
+        change("a.same", "no-op"),
+        change("data.a.read", "read"),
+        change("a.new", "create", after={"password": "hunter2"}),
+        change("a.gone", "delete", before={"password": "hunter2"}),
+        change(
+            "a.other",
+            "update",
+            before={"memory": 1, "password": "hunter2", "version": "1", "tags": [{}]},
+            after={"memory": 2, "password": "hunter3", "tags": [{}]},
+            unknown={"version": True, "tags": [{"x": False}]},
+        ),
+        change("a.anew", "delete", "create", before={"key": 1}, after={"key": 2}),
+    )
+    plan = adapter(root, scripted).plan(root / "handoff.tfvars.json")
+    assert [(c.address, c.actions, c.changed) for c in plan.changes] == [
+        ("a.new", ("create",), ()),
+        ("a.gone", ("delete",), ()),
+        ("a.other", ("update",), ("memory", "password", "version")),
+        ("a.anew", ("delete", "create"), ("key",)),
+    ]
+    assert "hunter" not in repr(plan) + (root / ".artifacts/prod/terraform.log").read_text()
+
+
+def test_a_plan_that_changes_nothing_is_empty_without_being_shown(root, scripted):
+    scripted.answer("plan", {"type": "outputs", "outputs": {"functions": {"action": "noop"}}})
+    assert adapter(root, scripted).plan(root / "handoff.tfvars.json").is_empty
+    assert scripted.commands == ["init", "plan"]
+
+
+def test_outputs_alone_make_a_plan_that_must_be_applied(root, scripted):
+    scripted.answer("plan", {"type": "outputs", "outputs": {"http_api_url": {"action": "update"}}})
+    scripted.answer(
+        "show", {"output_changes": {"http_api_url": {"actions": ["update"]}, "layers": {"actions": ["no-op"]}}}
+    )
+    plan = adapter(root, scripted).plan(root / "handoff.tfvars.json")
+    assert [c.address for c in plan.changes] == ["output.http_api_url"]
+
+
+def test_a_plan_reads_the_envs_settings_then_the_hand_off(root, scripted):
+    adapter(root, scripted).plan(root / "handoff.tfvars.json")
+    (argv,) = [argv for argv in scripted.ran if argv[0] == "plan"]
+    assert [a for a in argv if a.startswith("-var")] == [
+        f"-var-file={root}/terraform/envs/prod.tfvars",
+        f"-var-file={root}/handoff.tfvars.json",
+    ]
+    assert "-destroy" not in argv
+
+
+def test_a_destroy_asks_for_no_artifact(root, scripted):
+    adapter(root, scripted).plan(root / "handoff.tfvars.json", destroy=True)
+    (argv,) = [argv for argv in scripted.ran if argv[0] == "plan"]
+    assert {"-destroy", "-var=functions={}", "-var=layers={}"} <= set(argv)
+
+
+def test_a_failed_plan_leaves_no_older_plan_to_apply(root, scripted):
+    old = root / ".artifacts/prod/plan.tfplan"
+    old.parent.mkdir(parents=True)
+    old.write_text("old")
+    refused(root, scripted, error("Invalid value"))
+    assert not old.exists()
+
+
+def test_apply_applies_the_saved_plan_and_nothing_else(root, scripted):
+    scripted.answer("output", {})
+    adapter(root, scripted).apply(Plan(path=root / "saved", changes=()))
+    (argv,) = [argv for argv in scripted.ran if argv[0] == "apply"]
+    assert argv[-1] == str(root / "saved")
+    assert not [a for a in argv if a.startswith(("-var", "-auto-approve", "-target"))]
+
+
+def test_outputs_are_read_by_function(root, scripted):
+    orders = {
+        "function_name": "slipway-prod-orders",
+        "arn": "arn:x",
+        "version": "3",
+        "log_group": "/aws/lambda/slipway-prod-orders",
+        "queue_urls": {"incoming": "https://queue"},
+    }
+    scripted.answer(
+        "output", {"functions": {"value": {"orders": orders}}, "http_api_url": {"value": None}, "layers": {"value": {}}}
+    )
+    outputs = adapter(root, scripted).outputs()
+    assert outputs.functions["orders"].version == "3"
+    assert outputs.functions["orders"].queue_urls == {"incoming": "https://queue"}
+    assert outputs.http_api_url is None
+
+
+def test_an_env_that_was_never_applied_has_no_outputs(root, scripted):
+    outputs = adapter(root, scripted).outputs()
+    assert (outputs.functions, outputs.http_api_url) == ({}, None)
+
+
+@pytest.mark.parametrize(
+    "use", [lambda t: t.destroy(), lambda t: t.output("x"), lambda t: t.taint("x"), lambda t: t.cmd("x")]
+)
+def test_nothing_else_of_the_library_can_be_used(root, scripted, use):
+    with pytest.raises((AttributeError, NotImplementedError)):
+        use(adapter(root, scripted))
+    assert scripted.ran == []
+
+
+# ── progress and errors ───────────────────────────────────────────────────────────────────────
+
+
+def hook(kind: str, action: str, seconds: int = 3) -> dict[str, object]:
+    resource = {"addr": 'module.lambda_function["orders"].aws_lambda_function.this'}
+    return {"type": kind, "hook": {"resource": resource, "action": action, "elapsed_seconds": seconds}}
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (hook("apply_start", "create"), 'module.lambda_function["orders"].aws_lambda_function.this: creating'),
+        (hook("apply_progress", "delete", 20), "…: still destroying after 20 s"),
+        (hook("apply_complete", "update"), "…: updated in 3 s"),
+        (hook("apply_errored", "create"), "…: failed"),
+        (hook("apply_start", "read"), None),
+        (hook("refresh_start", "read"), None),
+        (
+            {"type": "change_summary", "@message": "Plan: 1 to add, 0 to change, 0 to destroy."},
+            "Plan: 1 to add, 0 to change, 0 to destroy.",
+        ),
+        (
+            {"type": "diagnostic", "diagnostic": {"severity": "warning", "summary": "Odd", "detail": "Very."}},
+            "warning: Odd; Very.",
+        ),
+        ({"type": "version"}, None),
+    ],
+)
+def test_progress_is_one_short_line_or_none(event, line):
+    said = progress(event)
+    assert said == (line and line.replace("…", 'module.lambda_function["orders"].aws_lambda_function.this'))
+
+
+def test_what_is_not_json_does_not_stop_the_listener():
+    said: list[str] = []
+    Listener(said.append)("panic: runtime error")
+    assert said == []
+
+
+def test_all_errors_come_at_once_with_their_places_and_the_log(root, scripted):
+    place = {"filename": "main.tf", "start": {"line": 39}}
+    raised = refused(
+        root,
+        scripted,
+        error("Invalid value for variable", "memory_mb must be more.\n\nThis was checked.", range=place),
+        error("Unsupported thing", address="aws_x.this"),
+    )
+    assert isinstance(raised, ToolError)
+    assert raised.facts == (
+        "Invalid value for variable (terraform/main.tf:39)",
+        "  memory_mb must be more.",
+        "  This was checked.",
+        "Unsupported thing (aws_x.this)",
+        f"log: {root}/.artifacts/prod/terraform.log",
+    )
+    assert raised.hint.endswith("`invoke plan --env prod`")
+    assert "Unsupported thing" in (root / ".artifacts/prod/terraform.log").read_text()
+
+
+def test_very_many_errors_are_counted(root, scripted):
+    raised = refused(root, scripted, *(error(f"bad {n}") for n in range(25)))
+    assert raised.facts[-2] == "and 5 more errors"
+
+
+def test_a_crash_shows_its_last_lines(root, scripted):
+    raised = refused(root, scripted, stderr="\n".join(f"line {n}" for n in range(30)))
+    assert isinstance(raised, ToolError)
+    assert "line 29" in raised.facts
+    assert "line 3" not in raised.facts
+
+
+@pytest.mark.parametrize(
+    ("summary", "kind", "message"),
+    [
+        ("AWS account ID not allowed: 1", AwsError, "another AWS account"),
+        ("No valid credential sources found", AwsError, "no valid AWS credentials for prod"),
+        ("operation error Lambda: CreateFunction, https response error StatusCode: 403", AwsError, "AWS refused"),
+        ("operation error STS: GetCallerIdentity, dial tcp 1.2.3.4:443: i/o timeout", AwsError, "cannot be reached"),
+        ('S3 bucket "b" does not exist', AwsError, "a bucket of prod does not exist"),
+        ("s3://b/k does not hold the bytes that were built", FindingsError, "not the bytes that were built"),
+        ("Saved plan is stale", ToolError, "can no longer be applied"),
+        ("Invalid index", ToolError, "terraform plan failed for prod"),
+    ],
+)
+def test_the_error_tells_aws_from_terraform(root, scripted, summary, kind, message):
+    raised = refused(root, scripted, error(summary))
+    assert type(raised) is kind
+    assert message in raised.summary
+    assert "`" in raised.hint
+
+
+def test_a_held_state_lock_names_who_holds_it_and_how_to_free_it(root, scripted):
+    detail = (
+        "Error message: operation error S3: PutObject, https response error StatusCode: 412\n"
+        "Lock Info:\n  ID:        f00d\n  Operation: OperationTypeApply\n  Who:       ada@laptop\n"
+        "  Created:   2026-01-02 03:04:05.123456 +0000 UTC\n"
+    )
+    raised = refused(root, scripted, error("Error acquiring the state lock", detail))
+    assert isinstance(raised, ToolError)
+    assert raised.summary == "the state of prod is locked by ada@laptop"
+    assert raised.facts[:2] == ("since: 2026-01-02 03:04:05 UTC", "doing: apply")
+    assert "force-unlock f00d" in raised.hint
