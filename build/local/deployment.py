@@ -1,0 +1,81 @@
+"""What an execution environment needs to know of a function, and what it answers. Values only."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from build.model import Runtime
+
+
+class LogFormat(StrEnum):
+    """Lambda's LoggingConfig.LogFormat."""
+
+    TEXT = "Text"
+    JSON = "JSON"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """One version of a function, ready to run: its code and layers lie unpacked on disk."""
+
+    function_name: str
+    version: str
+    """``$LATEST`` or a number."""
+    runtime: Runtime
+    handler: str
+    task_root: Path
+    """What Lambda mounts at /var/task."""
+    opt: Path | None = None
+    """The layers, merged: what Lambda mounts at /opt."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    timeout_s: int = 3
+    memory_mb: int = 128
+    """Shown to the function; the embedded cloud does not enforce it."""
+    log_group: str
+    log_format: LogFormat = LogFormat.TEXT
+    log_level: str | None = None
+    """Lambda's ApplicationLogLevel; it has an effect only with LogFormat.JSON."""
+    region: str
+    account_id: str
+
+    @property
+    def arn(self) -> str:
+        """The function's ARN, without version or alias."""
+        return f"arn:aws:lambda:{self.region}:{self.account_id}:function:{self.function_name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How one invocation ended."""
+
+    payload: bytes
+    """JSON: what the handler returned, or ``errorMessage`` and ``errorType``."""
+    error: str | None
+    """``Unhandled`` when the function failed, timed out or crashed."""
+    log_tail: str
+    """The last 4 KiB of what the invocation logged."""
+    request_id: str
+    cold: bool
+    """True when an environment had to be started for it."""
+    init_ms: float | None
+    """From starting the worker to its asking for an event; None when warm."""
+    duration_ms: float
+    max_memory_mb: int | None
+    """Peak resident memory of the worker so far; None where the host does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One event of a log stream."""
+
+    timestamp_ms: int
+    message: str
+
+
+LogSink = Callable[[Deployment, str, Sequence[LogLine]], None]
+"""Takes whose log it is, the log stream, and lines in the order they were written."""
+
+
+def discard(_deployment: Deployment, _stream: str, _lines: Sequence[LogLine]) -> None:
+    """Keep no log. `Outcome.log_tail` has the invocation's own lines all the same."""

@@ -1,0 +1,265 @@
+"""One execution environment: a worker, its temporary folder, and Lambda's rules for what happens in it.
+
+What is not isolated yet: code sees the host's file system, `/tmp` included (`TMPDIR` and `HOME` lead to a folder of its
+own), may write into its task root, and is not held to its memory. A sandbox is a prefix to the worker's command line
+(`_command`) and needs nothing else changed.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from build.local import function_logs, runtime_bundle
+from build.local.deployment import Deployment, LogFormat, LogLine, LogSink, Outcome
+from build.local.function_logs import Report
+from build.local.runtime_api import Request
+from build.local.variables import worker_variables
+from build.local.worker import Exited, Worker
+from build.project.interpreters import interpreter_of
+
+INIT_LIMIT_S = 10.0
+"""Then Lambda starts initialisation over, on the function's own time:
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html"""
+MAX_RESPONSE_BYTES = 6_291_556
+"""https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, and 100 bytes that Lambda adds."""
+
+_BOOTSTRAP = Path(__file__).parent / "runtime" / "bootstrap.py"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """One event on its way to a function."""
+
+    request_id: str
+    event: bytes
+    """JSON."""
+    invoked_arn: str
+    """As the caller named the function, with version or alias."""
+    client_context: str | None = None
+    """JSON."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ending:
+    """How the worker left an invocation."""
+
+    payload: bytes
+    status: str = "success"
+    error_type: str | None = None
+    fatal: bool = False
+    """The environment is of no more use."""
+
+
+class ExecutionEnvironment:
+    """Starts its worker with the first event. One thread at a time may use it."""
+
+    def __init__(
+        self, deployment: Deployment, *, root: Path, scratch: Path | None, endpoint: str | None, sink: LogSink
+    ) -> None:
+        """``scratch`` is where its temporary folder is made; None is the host's own place for that."""
+        self._deployment = deployment
+        self._root = root
+        self._endpoint = endpoint
+        self._sink = sink
+        self._platform = function_logs.PlatformLog(deployment)
+        self._worker: Worker | None = None
+        self._asked = False  # the worker has asked for an event and was not answered yet
+        self._tail: list[str] = []
+        self._temporary = Path(tempfile.mkdtemp(prefix="environment-", dir=scratch))
+        day = datetime.now(UTC).strftime("%Y/%m/%d")
+        self._stream = f"{day}/[{deployment.version}]{uuid.uuid4().hex}"
+
+    @property
+    def usable(self) -> bool:
+        """True while a warm invocation is possible."""
+        return self._worker is not None and self._worker.alive
+
+    @property
+    def pid(self) -> int | None:
+        """Of the worker, while there is one."""
+        return self._worker.pid if self._worker else None
+
+    def invoke(self, invocation: Invocation) -> Outcome:
+        """Run the function with one event. If it timed out or crashed, the environment is `usable` no longer."""
+        self._tail = []
+        cold = self._worker is None
+        init_ms: float | None = None
+        ending: _Ending | None = None
+        began = time.monotonic()
+        if cold:
+            runtime_bundle.ensure(self._root, self._deployment.runtime)  # before the clock starts: it may download
+            self._log(*self._platform.init())
+            ending, init_ms = self._initialise(invocation)
+        if init_ms is not None:
+            began = time.monotonic()
+        self._log(*self._platform.start(invocation.request_id))
+        ending = ending or self._run(invocation, began + self._deployment.timeout_s)
+        elapsed_ms = (time.monotonic() - began) * 1000
+        limit_ms = self._deployment.timeout_s * 1000.0
+        duration_ms = limit_ms if ending.status == "timeout" else elapsed_ms
+        return self._reported(invocation, ending, cold=cold, init_ms=init_ms, duration_ms=duration_ms)
+
+    def kill(self) -> None:
+        """End the worker from another thread; the one that invokes then hears that it exited."""
+        if self._worker:
+            self._worker.kill()
+
+    def close(self) -> None:
+        """End the worker, whatever it does, and remove its temporary folder."""
+        if self._worker:
+            self._worker.close()
+        shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def _initialise(self, invocation: Invocation) -> tuple[_Ending | None, float | None]:
+        """Start the worker; return how it failed, and the ms until it asked for an event where they count apart."""
+        began = time.monotonic()
+        self._worker = self._started()
+        said = self._hear(self._worker, began + INIT_LIMIT_S)
+        if said is not None:
+            init_ms = (time.monotonic() - began) * 1000
+            self._log(*self._worker.printed())
+            return self._unready(said, invocation), init_ms
+        self._log(*self._worker.printed(), f"INIT_REPORT Init Duration: {INIT_LIMIT_S * 1000:.2f} ms\tStatus: timeout")
+        self._worker.close()
+        self._worker = self._started()
+        said = self._hear(self._worker, time.monotonic() + self._deployment.timeout_s)
+        return self._unready(said, invocation), None
+
+    def _unready(self, said: Request | Exited | None, invocation: Invocation) -> _Ending | None:
+        match said:
+            case Request(path="invocation/next"):
+                self._asked = True
+                return None
+            case Request():  # init/error
+                assert self._worker
+                self._worker.answer(202, {})
+                payload = json.dumps({**json.loads(said.body), "requestId": invocation.request_id}).encode()
+                kind = said.headers.get("lambda-runtime-function-error-type", "Runtime.Unknown")
+                return _Ending(payload=payload, status="error", error_type=kind, fatal=True)
+            case _:
+                return self._broken(said, invocation)
+
+    def _run(self, invocation: Invocation, deadline: float) -> _Ending:
+        worker = self._worker
+        assert worker
+        if not self._asked:
+            said = self._hear(worker, deadline)
+            if not isinstance(said, Request):
+                return self._broken(said, invocation)
+        self._asked = False
+        worker.answer(200, self._headers(invocation, deadline), invocation.event)
+        said = self._hear(worker, deadline)
+        if not isinstance(said, Request):
+            return self._broken(said, invocation)
+        worker.answer(202, {})
+        if said.path.endswith("/error"):
+            kind = said.headers.get("lambda-runtime-function-error-type")
+            return _Ending(payload=said.body, status="error", error_type=kind)
+        if len(said.body) > MAX_RESPONSE_BYTES:
+            kind = "Function.ResponseSizeTooLarge"
+            message = (
+                f"Response payload size ({len(said.body)} bytes) exceeded maximum allowed payload size "
+                f"({MAX_RESPONSE_BYTES} bytes)."
+            )
+            return _Ending(payload=_error(message, kind), status="error", error_type=kind)
+        return _Ending(payload=said.body)
+
+    def _hear(self, worker: Worker, deadline: float) -> Request | Exited | None:
+        """Return what concerns the invocation; a worker may ask for parts of the API that are not there."""
+        while True:
+            said = worker.wait(deadline)
+            if not isinstance(said, Request) or said.path.startswith(("invocation/", "init/")):
+                return said
+            worker.answer(404, {})
+
+    def _broken(self, said: Exited | Request | None, invocation: Invocation) -> _Ending:
+        """Lambda's words for a worker that ended, or that took too long; then it is ended."""
+        assert self._worker
+        if isinstance(said, Exited):
+            message = f"RequestId: {invocation.request_id} Error: {said.reason}"
+            payload = _error(message, "Runtime.ExitError")
+            ending = _Ending(payload=payload, status="error", error_type="Runtime.ExitError", fatal=True)
+            line = f"{message}\nRuntime.ExitError"
+        else:
+            limit = f"{self._deployment.timeout_s:.2f} seconds"
+            line = f"{function_logs.timestamp()} {invocation.request_id} Task timed out after {limit}"
+            ending = _Ending(payload=json.dumps({"errorMessage": line}).encode(), status="timeout", fatal=True)
+        self._log(*self._worker.printed())
+        if self._deployment.log_format is LogFormat.TEXT:
+            self._log(line)
+        return ending
+
+    def _reported(
+        self, invocation: Invocation, ending: _Ending, *, cold: bool, init_ms: float | None, duration_ms: float
+    ) -> Outcome:
+        assert self._worker
+        memory = self._worker.max_memory_mb
+        self._log(*self._worker.printed())
+        if ending.fatal:
+            self._worker.close()
+        report = Report(
+            request_id=invocation.request_id,
+            duration_ms=duration_ms,
+            init_ms=init_ms,
+            max_memory_mb=memory,
+            status=ending.status,
+            error_type=ending.error_type,
+        )
+        self._log(*self._platform.end(report))
+        return Outcome(
+            payload=ending.payload,
+            error=None if ending.status == "success" else "Unhandled",
+            log_tail=function_logs.tail_of(self._tail),
+            request_id=invocation.request_id,
+            cold=cold,
+            init_ms=init_ms,
+            duration_ms=duration_ms,
+            max_memory_mb=memory,
+        )
+
+    def _headers(self, invocation: Invocation, deadline: float) -> dict[str, str]:
+        deadline_ms = int((time.time() + deadline - time.monotonic()) * 1000)
+        root = f"1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]}"
+        headers = {
+            "Content-Type": "application/json",
+            "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
+            "Lambda-Runtime-Deadline-Ms": str(deadline_ms),
+            "Lambda-Runtime-Invoked-Function-Arn": invocation.invoked_arn,
+            "Lambda-Runtime-Trace-Id": f"Root={root};Parent={uuid.uuid4().hex[:16]};Sampled=0",
+        }
+        if invocation.client_context:
+            headers["Lambda-Runtime-Client-Context"] = invocation.client_context
+        return headers
+
+    def _started(self) -> Worker:
+        python = interpreter_of(self._deployment.runtime)
+        variables = worker_variables(
+            self._deployment,
+            python=python,
+            runtime_folder=runtime_bundle.ensure(self._root, self._deployment.runtime),
+            temporary=self._temporary,
+            log_stream=self._stream,
+            endpoint=self._endpoint,
+        )
+        self._asked = False
+        return Worker(self._command(python), environment=variables, cwd=self._deployment.task_root)
+
+    def _command(self, python: Path) -> list[str]:
+        opt = str(self._deployment.opt or "")
+        return [str(python), "-S", "-B", str(_BOOTSTRAP), str(os.getpid()), opt]
+
+    def _log(self, *messages: str) -> None:
+        if messages:
+            now = int(time.time() * 1000)
+            self._tail += messages
+            self._sink(self._deployment, self._stream, [LogLine(now, message) for message in messages])
+
+
+def _error(message: str, kind: str) -> bytes:
+    return json.dumps({"errorMessage": message, "errorType": kind}).encode()

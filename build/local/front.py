@@ -1,0 +1,140 @@
+"""The door of the embedded cloud: answers Lambda's Invoke and who it is, and gives everything else to moto.
+
+https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+"""
+
+import base64
+import binascii
+import json
+import re
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from build.local.function_names import FunctionName
+from build.local.invoker import Invoker
+from build.local.refusals import RefusalError
+
+IDENTITY_PATH = "/_slipway/cloud"
+"""No bucket may be called so, hence nothing of S3 is hidden by it."""
+ACCOUNT_ID = "123456789012"
+"""Where moto puts everything unless told otherwise."""
+
+_INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
+_REGION = re.compile(r"Credential=[^/]*/\d+/([\w-]+)/([\w-]+)/aws4_request")
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+App = Callable[[Environ, StartResponse], Iterable[bytes]]
+Response = tuple[int, dict[str, str], bytes]
+
+
+class Front:
+    """A WSGI application before moto's."""
+
+    def __init__(self, moto: App, invoker: Invoker, *, nonce: str) -> None:
+        """``nonce`` tells this cloud from any other server that has its port later."""
+        self._moto = moto
+        self._invoker = invoker
+        self._nonce = nonce
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        path = environ.get("PATH_INFO", "")
+        invoke = _INVOKE.fullmatch(path)
+        if path == IDENTITY_PATH:
+            response = _json(200, {"nonce": self._nonce})
+        elif invoke and environ["REQUEST_METHOD"] == "POST" and _service(environ) in {"lambda", None}:
+            response = self._invoke(invoke[1], environ)
+        else:
+            return self._moto(environ, start_response)
+        status, headers, body = response
+        start_response(
+            f"{status} {_REASONS.get(status, 'Error')}", [*headers.items(), ("Content-Length", str(len(body)))]
+        )
+        return [body]
+
+    def _invoke(self, text: str, environ: Environ) -> Response:
+        event = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        request_id = str(uuid.uuid4())
+        name = FunctionName.parse(text, _qualifier(environ), region=_region(environ), account_id=ACCOUNT_ID)
+        if name is None:
+            message = f"1 validation error detected: Value '{text}' at 'functionName' failed to satisfy constraint"
+            return _refused(400, "ValidationException", message, request_id)
+        from werkzeug.exceptions import HTTPException
+
+        try:
+            return self._answer(name, event, environ, request_id)
+        except RefusalError as why:
+            message = why.summary if why.code != "InvalidRuntimeException" else str(why)
+            return _refused(why.status, why.code, message, request_id, reason=why.reason)
+        except HTTPException as why:  # moto's own, such as for an unknown function
+            code = getattr(why, "error_type", "ServiceException")
+            return _refused(why.code or 500, code, getattr(why, "message", str(why)), request_id)
+
+    def _answer(self, name: FunctionName, event: bytes, environ: Environ, request_id: str) -> Response:
+        headers = {"x-amzn-RequestId": request_id, "Content-Type": "application/json"}
+        match environ.get("HTTP_X_AMZ_INVOCATION_TYPE", "RequestResponse"):
+            case "DryRun":
+                self._invoker.check(name, event)
+                return 204, headers, b""
+            case "Event":
+                self._invoker.invoke_later(name, event, request_id=request_id)
+                return 202, headers, b""
+            case _:
+                return self._wait(name, event, environ, request_id)
+
+    def _wait(self, name: FunctionName, event: bytes, environ: Environ, request_id: str) -> Response:
+        headers = {"x-amzn-RequestId": request_id, "Content-Type": "application/json"}
+        context = _client_context(environ)
+        answered = self._invoker.invoke(name, event, request_id=request_id, client_context=context)
+        outcome = answered.outcome
+        headers["X-Amz-Executed-Version"] = answered.version
+        if outcome.error:
+            headers["X-Amz-Function-Error"] = outcome.error
+        if environ.get("HTTP_X_AMZ_LOG_TYPE") == "Tail":
+            headers["X-Amz-Log-Result"] = base64.b64encode(outcome.log_tail.encode()).decode("ascii")
+        return 200, headers, outcome.payload
+
+
+_REASONS = {200: "OK", 202: "Accepted", 204: "No Content", 400: "Bad Request", 404: "Not Found"}
+
+
+def _json(status: int, value: object, headers: dict[str, str] | None = None) -> Response:
+    return status, {"Content-Type": "application/json", **(headers or {})}, json.dumps(value).encode()
+
+
+def _refused(status: int, code: str, message: str, request_id: str, *, reason: str | None = None) -> Response:
+    body = {"Type": "User", "Message": message, "message": message}
+    if reason:
+        body["Reason"] = reason
+    return _json(status, body, {"x-amzn-RequestId": request_id, "x-amzn-ErrorType": code})
+
+
+def _qualifier(environ: Environ) -> str | None:
+    from urllib.parse import parse_qs
+
+    given = parse_qs(environ.get("QUERY_STRING", "")).get("Qualifier")
+    return given[0] if given else None
+
+
+def _client_context(environ: Environ) -> str | None:
+    try:
+        return base64.b64decode(environ.get("HTTP_X_AMZ_CLIENT_CONTEXT", "")).decode() or None
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+
+
+def _scope(environ: Environ) -> tuple[str, str] | None:
+    match = _REGION.search(environ.get("HTTP_AUTHORIZATION", ""))
+    return (match[1], match[2]) if match else None
+
+
+def _service(environ: Environ) -> str | None:
+    scope = _scope(environ)
+    return scope[1] if scope else None
+
+
+def _region(environ: Environ) -> str:
+    scope = _scope(environ)
+    return scope[0] if scope else "us-east-1"

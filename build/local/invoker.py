@@ -1,0 +1,232 @@
+"""From a function as moto holds it to its environments: names, versions, aliases with weights, and limits."""
+
+import random
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from build.digest import Digest
+from build.errors import SlipwayError
+from build.local import unpack
+from build.local.deployment import Deployment, LogFormat, LogSink, Outcome
+from build.local.execution import MAX_ENVIRONMENTS, Pool, checked
+from build.local.function_names import FunctionName
+from build.local.lambda_mends import logging_config_of
+from build.local.refusals import MAX_ASYNC_REQUEST_BYTES, NotRunnableError, RefusalError, TooManyRequestsError
+from build.model import Runtime
+from build.project.profiles import RUNTIMES
+
+ACCOUNT_LIMIT = 1000
+"""Environments at once that AWS allows an account before anyone asks for more; what a function may reserve at most."""
+RETRY_DELAYS_S = (1.0, 2.0)
+"""Lambda waits one minute, then two, before it tries a failed asynchronous event again; nobody wants to wait here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An outcome and the version that gave it."""
+
+    version: str
+    outcome: Outcome
+
+
+class Invoker:
+    """Runs deployed functions. Any number of threads may call it."""
+
+    def __init__(self, root: Path, *, endpoint: str, sink: LogSink, scratch: Path) -> None:
+        self._root = root
+        self._endpoint = endpoint
+        self._sink = sink
+        self._scratch = scratch
+        self._lock = threading.Lock()
+        self._pools: dict[tuple[str, str], Pool] = {}
+        self._running: Counter[str] = Counter()
+        self._later = ThreadPoolExecutor(max_workers=MAX_ENVIRONMENTS, thread_name_prefix="event")
+
+    def invoke(
+        self, function: FunctionName, event: bytes, *, request_id: str | None = None, client_context: str | None = None
+    ) -> Answered:
+        """Run ``function`` with ``event`` and wait. Raises RefusalError; moto's own error for an unknown function."""
+        found = _resolve(function)
+        with self._counted(function, found):
+            try:
+                outcome = self._pool(found).invoke(
+                    event, request_id=request_id, invoked_arn=function.arn, client_context=client_context
+                )
+            except RefusalError:
+                raise
+            except SlipwayError as why:
+                raise NotRunnableError(why.summary, facts=why.facts, hint=why.hint) from None
+        return Answered(str(found.version), outcome)
+
+    def invoke_later(self, function: FunctionName, event: bytes, *, request_id: str) -> None:
+        """Take ``event``, and run ``function`` with it in the background; a failure is tried again.
+
+        After the last try the event is gone: dead-letter queues and destinations are not there yet.
+        """
+        checked(event, limit=MAX_ASYNC_REQUEST_BYTES)
+        found = _resolve(function)
+        retries = RETRY_DELAYS_S[: _retries(found)]
+        self._later.submit(self._until_done, function, event, request_id, retries)
+
+    def check(self, function: FunctionName, event: bytes) -> None:
+        """Raise what `invoke` would raise without running anything: a dry run."""
+        checked(event, limit=MAX_ASYNC_REQUEST_BYTES)
+        _resolve(function)
+
+    def sweep(self) -> None:
+        """End environments that were idle for long, and those of functions that are gone."""
+        with self._lock:
+            pools = dict(self._pools)
+        for key, pool in pools.items():
+            if _exists(pool.deployment):
+                pool.sweep()
+                continue
+            with self._lock:
+                self._pools.pop(key, None)
+            pool.retire()
+
+    def close(self) -> None:
+        """End everything that runs."""
+        self._later.shutdown(wait=False, cancel_futures=True)
+        for pool in list(self._pools.values()):
+            pool.close()
+
+    def _until_done(self, function: FunctionName, event: bytes, request_id: str, retries: tuple[float, ...]) -> None:
+        for delay_s in (*retries, None):
+            try:
+                if self.invoke(function, event, request_id=request_id).outcome.error is None:
+                    return
+            except TooManyRequestsError:
+                pass  # Lambda keeps such events for hours; here they have the same tries as any
+            except SlipwayError as why:
+                sys.stderr.write(f"{function.arn}: an asynchronous event was dropped\n{why}\n")
+                return
+            if delay_s is not None:
+                time.sleep(delay_s)
+
+    @contextmanager
+    def _counted(self, function: FunctionName, found: Any) -> Iterator[None]:
+        reserved = _backend(function).get_function(function.name).reserved_concurrency
+        limit = MAX_ENVIRONMENTS if reserved is None else int(reserved)
+        key = f"{function.account_id}:{function.region}:{found.function_name}"
+        with self._lock:
+            if self._running[key] >= limit:
+                raise TooManyRequestsError(limit=limit, reserved=reserved is not None)
+            self._running[key] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running[key] -= 1
+
+    def _pool(self, found: Any) -> Pool:
+        deployment = deployment_of(found, self._root / ".artifacts")
+        key = (deployment.arn, deployment.version)
+        with self._lock:
+            old = self._pools.get(key)
+            if old and old.deployment == deployment:
+                return old
+            pool = self._pools[key] = Pool(
+                deployment,
+                root=self._root,
+                endpoint=self._endpoint,
+                sink=self._sink,
+                scratch=self._scratch,
+                limit=ACCOUNT_LIMIT,
+            )
+        if old:
+            old.retire()
+        return pool
+
+
+def deployment_of(function: Any, generated: Path) -> Deployment:
+    """Unpack what moto's ``function`` consists of and return it ready to run."""
+    if function.package_type != "Zip":
+        raise NotRunnableError(
+            f"{function.function_name} is a function of package type Image, which this embedded cloud does not run yet",
+            hint='set `package = "zip"` in its function.toml to run it here',
+        )
+    if function.run_time not in map(str, RUNTIMES):
+        raise NotRunnableError(
+            f"{function.function_name} has the runtime {function.run_time}, and this embedded cloud runs Python only",
+            facts=[f"known: {', '.join(map(str, RUNTIMES))}"],
+            hint="set one of these as `runtime` in its function.toml",
+        )
+    logging_config = logging_config_of(function)
+    return Deployment(
+        function_name=function.function_name,
+        version=str(function.version),
+        runtime=Runtime.parse(function.run_time),
+        handler=function.handler,
+        task_root=unpack.task_root(generated, _archive(function)),
+        opt=unpack.opt(generated, [_archive(layer) for layer in function.layer_versions]),
+        environment=dict(function.environment_vars),
+        timeout_s=int(function.timeout),
+        memory_mb=int(function.memory_size),
+        log_group=logging_config["LogGroup"],
+        log_format=LogFormat(logging_config["LogFormat"]),
+        log_level=logging_config.get("ApplicationLogLevel"),
+        region=function.region,
+        account_id=function.account_id,
+    )
+
+
+def chosen_version(primary: str, weights: dict[str, float], draw: Callable[[], float] = random.random) -> str:
+    """Return the version an alias leads to this time: each of ``weights`` with its share, else ``primary``."""
+    left = draw()
+    for version, weight in weights.items():
+        left -= weight
+        if left < 0:
+            return version
+    return primary
+
+
+def _resolve(function: FunctionName) -> Any:
+    """Return moto's function of the version that ``function`` leads to."""
+    backend = _backend(function)
+    found = backend.get_function(function.name, function.qualifier)
+    alias = next((a for a in backend.list_aliases(function.name) if a.name == function.qualifier), None)
+    if alias is None:
+        return found
+    weights = (alias.routing_config or {}).get("AdditionalVersionWeights") or {}
+    return backend.get_function(function.name, chosen_version(alias.function_version, weights))
+
+
+def _exists(deployment: Deployment) -> bool:
+    from moto.awslambda.exceptions import UnknownFunctionException
+
+    try:
+        _lambda_backends()[deployment.account_id][deployment.region].get_function(
+            deployment.function_name, deployment.version
+        )
+    except UnknownFunctionException:
+        return False
+    return True
+
+
+def _retries(found: Any) -> int:
+    for config in found.event_invoke_config:
+        return int(config.config.get("MaximumRetryAttempts", len(RETRY_DELAYS_S)))
+    return len(RETRY_DELAYS_S)
+
+
+def _archive(code: Any) -> unpack.Archive:
+    return unpack.Archive(Digest.parse(code.code_digest), code.code_bytes)
+
+
+def _backend(function: FunctionName) -> Any:
+    return _lambda_backends()[function.account_id][function.region]
+
+
+def _lambda_backends() -> Any:
+    from moto.awslambda.models import lambda_backends
+
+    return lambda_backends

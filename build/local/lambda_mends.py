@@ -1,0 +1,168 @@
+"""What moto's Lambda answers wrongly, mended: see `build.local.mends`."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from build.local.function_names import FunctionName
+from build.local.patching import Undo, replace
+
+
+def logging_config_of(function: Any) -> dict[str, str]:
+    """Return the LoggingConfig of moto's ``function`` as AWS would."""
+    defaults = {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{function.function_name}"}
+    return {**defaults, **getattr(function, "logging_config", {})}
+
+
+def keep_logging_config() -> Iterator[Undo]:
+    """Moto drops LoggingConfig: Terraform plans it again for ever."""
+    from moto.awslambda.models import LambdaFunction
+
+    def init(original: Any) -> Any:
+        def construct(self: Any, account_id: str, spec: dict[str, Any], region: str, version: Any = 1) -> None:
+            self.logging_config = spec.get("LoggingConfig") or {}
+            original(self, account_id, spec, region, version)
+
+        return construct
+
+    def get(original: Any) -> Any:
+        def get_configuration(self: Any, on_create: bool = False) -> dict[str, Any]:
+            return {**original(self, on_create), "LoggingConfig": logging_config_of(self)}
+
+        return get_configuration
+
+    yield replace(LambdaFunction, "__init__", init)
+    yield replace(LambdaFunction, "get_configuration", get)
+
+
+def update_whole_configuration() -> Iterator[Undo]:
+    """Moto's UpdateFunctionConfiguration ignores half of the settings: what Terraform changed comes back as before."""
+    from moto.awslambda.models import ImageConfig, LambdaFunction
+
+    forgotten: dict[str, Callable[[Any, Any], None]] = {
+        "EphemeralStorage": lambda function, value: setattr(function, "ephemeral_storage", value["Size"]),
+        "ImageConfig": lambda function, value: setattr(function, "image_config", ImageConfig(value)),
+        "KMSKeyArn": lambda function, value: setattr(function, "kms_key_arn", value),
+        "LoggingConfig": lambda function, value: setattr(function, "logging_config", value),
+        "TracingConfig": lambda function, value: setattr(function, "tracing_config", value),
+    }
+
+    def update(original: Any) -> Any:
+        def update_configuration(self: Any, spec: dict[str, Any]) -> Any:
+            for name in forgotten.keys() & spec.keys():
+                forgotten[name](self, spec[name])
+            return original(self, spec)
+
+        return update_configuration
+
+    def update_code(original: Any) -> Any:
+        def update_function_code(self: Any, spec: dict[str, Any]) -> Any:
+            if "Architectures" in spec:
+                self.architectures = spec["Architectures"]
+            return original(self, spec)
+
+        return update_function_code
+
+    yield replace(LambdaFunction, "update_configuration", update)
+    yield replace(LambdaFunction, "update_function_code", update_code)
+
+
+def tell_of_no_concurrency() -> Iterator[Undo]:
+    """Moto's GetFunction leaves out a reserved concurrency of 0, which is how a function is switched off."""
+    from moto.awslambda.models import LambdaFunction
+
+    def get(original: Any) -> Any:
+        def get_code(self: Any) -> dict[str, Any]:
+            code: dict[str, Any] = original(self)
+            if self.reserved_concurrency is not None:
+                code["Concurrency"] = {"ReservedConcurrentExecutions": int(self.reserved_concurrency)}
+            return code
+
+        return get_code
+
+    yield replace(LambdaFunction, "get_code", get)
+
+
+def omit_empty_image_config() -> Iterator[Undo]:
+    """Moto gives every function of package type Image an ImageConfig, which Terraform then wants to remove."""
+    from moto.awslambda.models import LambdaFunction
+
+    def get(original: Any) -> Any:
+        def get_configuration(self: Any, on_create: bool = False) -> dict[str, Any]:
+            configuration: dict[str, Any] = original(self, on_create)
+            given = configuration.get("ImageConfigResponse", {}).get("ImageConfig", {})
+            if not any(given.values()):
+                configuration.pop("ImageConfigResponse", None)
+            return configuration
+
+        return get_configuration
+
+    yield replace(LambdaFunction, "get_configuration", get)
+
+
+def keep_layers_of_functions() -> Iterator[Undo]:
+    """Moto forgets a layer version's bytes when it is deleted; on AWS the functions that have it keep it."""
+    from moto.awslambda.models import LambdaFunction, get_backend
+
+    def get_layers(original: Any) -> Any:
+        def _get_layers_data(self: Any, arns: list[str]) -> Any:
+            data = original(self, arns)
+            backend = get_backend(self.account_id, self.region)
+            self.layer_versions = [backend.layers_versions_by_arn(arn) for arn in arns]
+            return data
+
+        return _get_layers_data
+
+    yield replace(LambdaFunction, "_get_layers_data", get_layers)
+
+
+def never_reuse_version_numbers() -> Iterator[Undo]:
+    """Moto numbers a version by how many there are, so after a deletion a number comes twice."""
+    from moto.awslambda.models import LambdaStorage
+
+    def publish(original: Any) -> Any:
+        def publish_version(self: Any, name_or_arn: str, description: str = "") -> Any:
+            latest = self.get_function_by_name_or_arn_forbid_qualifier(name_or_arn)
+            group = self._functions[latest.function_name]
+            before = list(group["versions"])
+            published = original(self, name_or_arn, description)
+            latest.code_or_config_updated = False  # moto leaves it set after the first version
+            if published in before:
+                return published
+            number = max([group.get("highest", 0), *(int(version.version) for version in before)]) + 1
+            group["highest"] = number
+            published.set_version(number)
+            for version in group["versions"]:
+                self._arns[version.function_arn] = version
+            return published
+
+        return publish_version
+
+    yield replace(LambdaStorage, "publish_version", publish)
+
+
+def name_alias_in_mappings() -> Iterator[Undo]:
+    """Moto answers an event source mapping with the ARN of the version an alias leads to, not with the alias."""
+    from moto.awslambda.models import LambdaBackend
+
+    def named(backend: Any, mapping: Any, spec: dict[str, Any]) -> Any:
+        name = FunctionName.parse(
+            spec.get("FunctionName", ""), None, region=backend.region_name, account_id=backend.account_id
+        )
+        if mapping and name:
+            mapping.function_arn = name.arn
+        return mapping
+
+    def create(original: Any) -> Any:
+        def create_event_source_mapping(self: Any, spec: dict[str, Any]) -> Any:
+            return named(self, original(self, spec), spec)
+
+        return create_event_source_mapping
+
+    def update(original: Any) -> Any:
+        def update_event_source_mapping(self: Any, uuid: str, spec: dict[str, Any]) -> Any:
+            return named(self, original(self, uuid, spec), spec)
+
+        return update_event_source_mapping
+
+    yield replace(LambdaBackend, "create_event_source_mapping", create)
+    yield replace(LambdaBackend, "update_event_source_mapping", update)

@@ -1,0 +1,77 @@
+"""The first file a worker runs: lays out sys.path as Lambda's bootstrap does, then hands over to awslambdaric.
+
+Runs as ``python -S -B bootstrap.py <pid of the cloud> <folder of /opt, or nothing>`` on the function's own interpreter,
+3.10 or later, so it uses nothing but the standard library. ``-S`` keeps the interpreter's site-packages out;
+the environment is made from nothing by `build.local.environment`, so no ``PYTHON…`` variable of the host comes in.
+"""
+
+import os
+import signal
+import site
+import sys
+
+_PR_SET_PDEATHSIG = 1
+
+
+def _die_with(parent: int) -> None:
+    """Have Linux kill this process when the cloud ends, however it ends.
+
+    Elsewhere a worker that waits for an event ends when its connection breaks, and a busy one when it answers.
+    """
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    except (ImportError, OSError, AttributeError):
+        return
+    if os.getppid() != parent:  # the cloud ended before the line above
+        os._exit(1)
+
+
+def _lay_out_path(opt: str) -> None:
+    runtime = os.environ["LAMBDA_RUNTIME_DIR"]
+    folders = [os.environ["LAMBDA_TASK_ROOT"]]
+    if opt and "PYTHONPATH" not in os.environ:  # Lambda leaves /opt out, too, when a function sets its own path
+        version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+        folders += [f"{opt}/python/lib/{version}/site-packages", f"{opt}/python"]
+    sys.path[:1] = [*folders, runtime]
+    for folder in filter(os.path.isdir, folders):
+        site.addsitedir(folder)  # on sys.path it is already: this reads its .pth files
+    os.environ.setdefault("PYTHONPATH", runtime)  # for Pythons that the function starts
+
+
+def main() -> None:
+    """Serve events until the cloud ends this process."""
+    parent, opt = int(sys.argv[1]), sys.argv[2]
+    if sys.platform == "linux":
+        _die_with(parent)
+    _lay_out_path(opt)
+    site.setquit()  # exit() and help(), which -S leaves out
+    site.sethelper()
+    # A frame of awslambdaric's own format can stand between lines of text (see function_logs.Splitter), so log records
+    # of several lines stay whole, as on Lambda.
+    os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(os.dup(1))
+    sys.argv = [sys.argv[0], os.environ["_HANDLER"]]
+    try:
+        import runtime_client  # type: ignore[import-not-found,unused-ignore] # noqa: F401
+    except ImportError:
+        _use_portable_client()
+    from awslambdaric.__main__ import main as serve  # type: ignore[import-not-found,unused-ignore]
+
+    serve(sys.argv)
+
+
+def _use_portable_client() -> None:
+    """Stand in for awslambdaric's compiled client, which exists for Linux only; without it every event would fail."""
+    import importlib.util
+
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "runtime_client.py")  # noqa: PTH100,PTH118,PTH120
+    spec = importlib.util.spec_from_file_location("runtime_client", path)
+    if spec and spec.loader:
+        module = importlib.util.module_from_spec(spec)
+        sys.modules["runtime_client"] = module
+        spec.loader.exec_module(module)
+
+
+if __name__ == "__main__":
+    main()
