@@ -11,33 +11,40 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from invoke import Collection, Context, Exit, Failure, task
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.exceptions import Exit, Failure
+from invoke.tasks import task
 
 from build.errors import EXIT_CODE_OF_A_BUG, SlipwayError
 
 ROOT = Path(__file__).resolve().parent
 
 
-def verb(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+Verb = Callable[..., None]
+
+
+def verb(**options: Any) -> Callable[[Verb], Verb]:
     """Make a task whose designed errors end in their own words and exit code."""
-    if function is None:
-        return functools.partial(verb, **options)
 
-    @functools.wraps(function)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return function(*args, **kwargs)
-        except SlipwayError as error:
-            raise Exit(str(error), code=error.exit_code) from None
-        except (Exit, Failure, KeyboardInterrupt):
-            raise
-        except Exception:
-            traceback.print_exc()
-            raise Exit(
-                "error: this is a bug in Slipway\nhint: run `invoke doctor` and report both", code=EXIT_CODE_OF_A_BUG
-            ) from None
+    def decorate(function: Verb) -> Verb:
+        @functools.wraps(function)
+        def run(*args: Any, **kwargs: Any) -> None:
+            try:
+                function(*args, **kwargs)
+            except SlipwayError as error:
+                raise Exit(str(error), code=error.exit_code) from None
+            except (Exit, Failure):
+                raise
+            except Exception:
+                traceback.print_exc()
+                bug = "error: this is a bug in Slipway\nhint: run `invoke doctor` and report both"
+                raise Exit(bug, code=EXIT_CODE_OF_A_BUG) from None
 
-    return task(run, **options)
+        made: Verb = task(run, **options)
+        return made
+
+    return decorate
 
 
 # ── make ──────────────────────────────────────────────────────────────────────────────────────
@@ -68,7 +75,7 @@ def build_artifacts(c: Context, env: str = "local", json: bool = False) -> None:
     verbs.build(ROOT, env, as_json=json)
 
 
-@verb
+@verb()
 def check(c: Context, env: str = "local") -> None:
     """Build and report every finding."""
     from build import verbs
@@ -76,7 +83,7 @@ def check(c: Context, env: str = "local") -> None:
     verbs.check(ROOT, env)
 
 
-@verb
+@verb()
 def size(c: Context, function: str = "", env: str = "local") -> None:
     """Show what takes the room in each artifact."""
     from build import verbs
@@ -87,7 +94,7 @@ def size(c: Context, function: str = "", env: str = "local") -> None:
 # ── ship ──────────────────────────────────────────────────────────────────────────────────────
 
 
-@verb
+@verb()
 def plan(c: Context, env: str = "local") -> None:
     """Build, publish, plan, and show what would change."""
     from build import verbs
@@ -137,7 +144,7 @@ def logs(c: Context, function: str, env: str = "local", since: int = 10, follow:
     verbs.logs(ROOT, env, function, since_s=since * 60, follow=follow)
 
 
-@verb
+@verb()
 def status(c: Context, env: str = "local") -> None:
     """Show what is deployed in ENV."""
     from build import verbs
@@ -175,7 +182,7 @@ def local_status(c: Context, json: bool = False) -> None:
 # ── look after ────────────────────────────────────────────────────────────────────────────────
 
 
-@verb
+@verb()
 def doctor(c: Context) -> None:
     """Report what this machine has: interpreters, Terraform, mirrors, the embedded cloud."""
     from build import verbs
@@ -193,7 +200,7 @@ def run_tests(c: Context, quick: bool = False, path: str = "") -> None:
     c.run(f'"{sys.executable}" -m pytest {chosen}', pty=False)
 
 
-@verb
+@verb()
 def lint(c: Context, fix: bool = False) -> None:
     """Lint Python and check its format; check the workflows."""
     with c.cd(str(ROOT)):
@@ -202,7 +209,7 @@ def lint(c: Context, fix: bool = False) -> None:
         c.run(f'"{Path(sys.executable).parent / "zizmor"}" --offline --quiet .github')
 
 
-@verb
+@verb()
 def types(c: Context) -> None:
     """Check types strictly."""
     with c.cd(str(ROOT)):
@@ -220,7 +227,7 @@ def format_code(c: Context) -> None:
         c.run(f'"{verbs.terraform(ROOT)}" fmt -recursive terraform')
 
 
-@verb
+@verb()
 def tf(c: Context) -> None:
     """Check Terraform: format, validity, and every module's own tests."""
     with c.cd(str(ROOT)):

@@ -11,7 +11,7 @@ import build
 from build import process
 from build.errors import SlipwayError
 from build.infra.binary import terraform_binary
-from build.infra.mirrors import provider_mirror
+from build.infra.mirrors import provider_source
 from build.local import cloud
 from build.project.discovery import discover
 from build.project.interpreters import interpreter_of
@@ -27,7 +27,7 @@ def examine(root: Path) -> Iterator[Row]:
     yield "invoke", "ok", version("invoke")
     yield from _build_package(root)
     yield _row("Terraform", lambda: str(terraform_binary(root, os.environ)))
-    yield "provider mirror", *_mirror()
+    yield "AWS provider", "ok", f"from {provider_source(root, os.environ).source}"
     uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
     yield "uv", "ok" if uv else "missing", uv or "locks cannot be written"
     used = _used_runtimes(root)
@@ -62,11 +62,6 @@ def _used_runtimes(root: Path) -> set[object]:
         return set()
     layers = {runtime for layer in workspace.layers for runtime in layer.runtimes}
     return layers | {spec.target.runtime for spec in workspace.functions}
-
-
-def _mirror() -> tuple[str, str]:
-    mirror = provider_mirror(os.environ)
-    return ("ok", str(mirror)) if mirror else ("none", "providers come from the registry")
 
 
 def _credentials() -> tuple[str, str]:

@@ -15,7 +15,8 @@ from pathlib import Path
 from build import process
 from build.checks import check
 from build.errors import FindingsError
-from build.infra.terraform import TerraformAdapter, state_bucket
+from build.infra.backend import state_bucket
+from build.infra.terraform import TerraformAdapter
 from build.local import cloud
 from build.model import Answer, Built, Deployed, Finding, Outputs, Plan, Planned, Release, Rollout, Severity, Workspace
 from build.packaging.assemble import build_workspace
@@ -40,7 +41,7 @@ def connect(workspace: Workspace, show: Reporter) -> Aws:
     with show.stage("cloud") as say:
         running, started = cloud.ensure(workspace.root)
         say(f"{'started' if started else 'found'} at {running.endpoint}")
-        aws = Aws(env=env, environ=cloud.environ(running, env))
+        aws = Aws(env=env, environ=cloud.isolated(os.environ, running, env))
         for bucket in (state_bucket(workspace.root, env.name), env.artifact_bucket):
             aws.client("s3").create_bucket(Bucket=bucket)
     return aws

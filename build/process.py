@@ -87,6 +87,10 @@ def run(
                 stdout.append(line)
                 if on_line:
                     on_line(line.rstrip("\n"))
+        except KeyboardInterrupt:
+            # The terminal has told the child too. Terraform still has to write its state and free the lock.
+            _drain(child.stdout, stdout)
+            raise
         except BaseException:
             child.kill()
             raise

@@ -127,7 +127,7 @@ def _compile(workspace: Workspace, spec: Spec, *, upgrade: bool) -> None:
         *("--universal", "--generate-hashes", "--python-version", lowest.version, "--quiet"),
         *("--custom-compile-command", "invoke lock"),
         # It resolves for the version above; named, or uv asks every Python it finds who it is: 7 s behind pyenv's shims.
-        *("--python", sys.executable),
+        *("--python", sys.executable, "--no-python-downloads"),
         *constraints,
         *(["--upgrade"] if upgrade else []),
     ]

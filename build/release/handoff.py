@@ -45,6 +45,14 @@ def handoff_of(workspace: Workspace, published: Iterable[PublishedArtifact]) -> 
     }
 
 
+def environment_of(spec: FunctionSpec, workspace: Workspace, digest: Digest) -> dict[str, str]:
+    """Return the environment variables of ``spec``, placeholders filled in, with the digest of its artifact."""
+    values = _placeholders(workspace)
+    environment = {name: _filled(value, values) for name, value in spec.environment.items()}
+    # The digest may enter here: it changes exactly when the code does. A commit or a time may not.
+    return {**environment, "SLIPWAY_ARTIFACT_DIGEST": str(digest)}
+
+
 def write_handoff(handoff: Handoff, path: Path) -> Digest:
     """Write ``handoff`` to ``path``, whole or not at all; return the digest of its bytes."""
     data = (json.dumps(handoff, indent=2, sort_keys=True) + "\n").encode()
@@ -60,7 +68,6 @@ def _function(
 ) -> dict[str, Any]:
     (published,) = by_identity[spec.identity]
     values = _placeholders(workspace)
-    environment = {name: _filled(value, values) for name, value in spec.environment.items()}
     return {
         "description": spec.description,
         "runtime": str(spec.target.runtime),
@@ -73,8 +80,7 @@ def _function(
         "memory_mb": spec.memory_mb,
         "timeout_s": spec.timeout_s,
         "ephemeral_storage_mb": spec.ephemeral_storage_mb,
-        # The digest may enter the environment: it changes exactly when the code does. A commit or a time may not.
-        "environment": {**environment, "SLIPWAY_ARTIFACT_DIGEST": str(published.artifact.digest)},
+        "environment": environment_of(spec, workspace, published.artifact.digest),
         "log_retention_days": spec.log_retention_days,
         "reserved_concurrency": spec.reserved_concurrency,
         "permissions": [

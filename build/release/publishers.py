@@ -70,6 +70,7 @@ class S3Publisher:
                     Key=location,
                     Body=body,
                     ContentType="application/zip",
+                    ChecksumAlgorithm="SHA256",
                     ChecksumSHA256=artifact.digest.base64,
                 )
         except ClientError as reason:

@@ -1,0 +1,111 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from build.digest import Digest
+from build.model import Architecture, Artifact, HttpTrigger, Permission, PublishedArtifact, QueueTrigger, Target
+from build.release.handoff import handoff_of, write_handoff
+from tests.builders import ARM, PY313, function_spec, layer_spec, make_workspace
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "handoff.json"
+
+
+def published(identity, key, *architectures):
+    digest = Digest.of_bytes(key.encode())
+    artifact = Artifact(
+        identity=identity,
+        key=key,
+        architectures=architectures,
+        path=Path("x"),
+        digest=digest,
+        size_bytes=4,
+        unzipped_bytes=4,
+        source_bytes=4,
+        distributions=(),
+        changed=False,
+    )
+    return PublishedArtifact(artifact=artifact, location=f"{identity}/{digest.hex}.zip", uploaded=False)
+
+
+def shop(tmp_path):
+    orders = replace(
+        function_spec(tmp_path / "functions/orders", target=ARM, layers=("data", "arn:aws:lambda:x:1:layer:y:3")),
+        environment={"TABLE": "{name}-{env}-orders", "RAW": "{braces} ${aws:username}"},
+        http=(HttpTrigger(route="POST /orders"),),
+        queues=(
+            QueueTrigger(name="incoming", batch_size=10, batch_window_s=0, max_receive_count=5, max_concurrency=None),
+        ),
+        permissions=(
+            Permission(
+                actions=("s3:GetObject",), resources=("arn:aws:s3:::{name}-{account}/${aws:username}",), reason=None
+            ),
+        ),
+    )
+    workspace = make_workspace(tmp_path, functions=(orders,), layers=(layer_spec(tmp_path / "layers/data"),))
+    return workspace, [
+        published("layers/data", "data-arm64", Architecture.ARM64),
+        published("layers/data", "data-x86-64", Architecture.X86_64),
+        published("functions/orders", "orders", Architecture.ARM64),
+    ]
+
+
+def test_a_function_gets_the_layer_of_its_own_architecture_and_arns_as_they_are(tmp_path):
+    handoff = handoff_of(*shop(tmp_path))
+    assert handoff["functions"]["orders"]["layers"] == ["data-arm64", "arn:aws:lambda:x:1:layer:y:3"]
+    assert handoff["layers"]["data-x86-64"]["architectures"] == ["x86_64"]
+
+
+def test_only_our_placeholders_are_filled(tmp_path):
+    function = handoff_of(*shop(tmp_path))["functions"]["orders"]
+    assert function["environment"]["TABLE"] == "shop-dev-orders"
+    assert function["environment"]["RAW"] == "{braces} ${aws:username}"
+    assert function["permissions"][0]["resources"] == ["arn:aws:s3:::shop-123456789012/${aws:username}"]
+
+
+def test_both_spellings_of_the_digest_are_there(tmp_path):
+    artifact = handoff_of(*shop(tmp_path))["functions"]["orders"]["artifact"]
+    assert Digest(artifact["digest_hex"]).base64 == artifact["digest_base64"]
+    assert artifact["digest_hex"] in artifact["key"]
+
+
+def test_the_digest_enters_the_environment_and_nothing_that_changes_every_commit(tmp_path):
+    environment = handoff_of(*shop(tmp_path))["functions"]["orders"]["environment"]
+    assert environment["SLIPWAY_ARTIFACT_DIGEST"] == str(Digest.of_bytes(b"orders"))
+    assert set(environment) == {"TABLE", "RAW", "SLIPWAY_ARTIFACT_DIGEST"}
+
+
+def keys(value, path=""):
+    """Every key path of a hand-off; names of functions, layers, queues and variables are anybody's."""
+    if isinstance(value, dict):
+        free = path.endswith((".functions", ".layers", ".queues", ".environment"))
+        for name, inner in value.items():
+            yield from keys(inner, f"{path}.{'*' if free else name}")
+    elif path.endswith(".permissions"):
+        yield from (key for inner in value for key in keys(inner, f"{path}[]"))
+    else:
+        yield path
+
+
+def test_python_writes_exactly_the_keys_of_the_example_that_terraform_is_held_against(tmp_path):
+    """tests/terraform compares the same example with terraform/variables.tf, both ways."""
+    golden = json.loads(GOLDEN.read_text())
+    # What only an image function fills is null here and an object there.
+    golden["functions"] = {name: each for name, each in golden["functions"].items() if each["package_type"] == "Zip"}
+    assert set(keys(handoff_of(*shop(tmp_path)))) == set(keys(golden))
+
+
+def test_the_file_is_written_whole_and_the_same_every_time(tmp_path):
+    workspace, artifacts = shop(tmp_path)
+    path = tmp_path / ".artifacts/dev/handoff.tfvars.json"
+    first = write_handoff(handoff_of(workspace, artifacts), path)
+    assert first == Digest.of_file(path)
+    assert write_handoff(handoff_of(workspace, reversed(artifacts)), path) == first
+    assert [each.name for each in path.parent.iterdir()] == ["handoff.tfvars.json"]
+
+
+def test_a_pure_layer_serves_both_architectures(tmp_path):
+    layer = layer_spec(tmp_path / "layers/pure")
+    spec = function_spec(tmp_path / "functions/f", target=Target(PY313, Architecture.X86_64), layers=("pure",))
+    artifacts = [published("layers/pure", "pure", *Architecture), published("functions/f", "f", Architecture.X86_64)]
+    handoff = handoff_of(make_workspace(tmp_path, functions=(spec,), layers=(layer,)), artifacts)
+    assert handoff["functions"]["f"]["layers"] == ["pure"]
