@@ -209,6 +209,17 @@ def lint(c: Context, fix: bool = False) -> None:
         c.run(f'"{Path(sys.executable).parent / "zizmor"}" --offline --quiet .github')
 
 
+@verb(name="lock")
+def lock_own(c: Context, upgrade: bool = False) -> None:
+    """Pin Slipway's own requirements.in, for every platform and with hashes."""
+    uv = Path(sys.executable).parent / "uv"
+    with c.cd(str(ROOT)):
+        c.run(
+            f'"{uv}" pip compile requirements.in --output-file requirements.txt --universal --generate-hashes --quiet '
+            f'--python-version 3.11 --custom-compile-command "invoke dev.lock" {"--upgrade" if upgrade else ""}'
+        )
+
+
 @verb()
 def types(c: Context) -> None:
     """Check types strictly."""
@@ -228,6 +239,15 @@ def format_code(c: Context) -> None:
 
 
 @verb()
+def schema(c: Context) -> None:
+    """Write the JSON Schemas of the settings files."""
+    from build.project.schema import write
+
+    for path in write(ROOT):
+        print(path.relative_to(ROOT))
+
+
+@verb()
 def tf(c: Context) -> None:
     """Check Terraform: format, validity, and every module's own tests."""
     with c.cd(str(ROOT)):
@@ -240,5 +260,5 @@ namespace = Collection(
     *(invoke_function, logs, status),
     *(doctor, run_tests),
     local=Collection(local_start, local_stop, local_status),
-    dev=Collection(lint, types, format_code, tf),
+    dev=Collection(lint, lock_own, types, format_code, schema, tf),
 )

@@ -1,16 +1,19 @@
-"""The words: every frozen value that crosses a stage.
+"""The words: every frozen value that crosses a stage, up to finished artifacts; `results` has the rest.
 
 A stage takes these and gives new ones; nothing is filled in later.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from build.digest import Digest
+
+LOCAL = "local"
+"""The env of the embedded cloud."""
 
 _RUNTIME = re.compile(r"python3\.(\d{1,2})")
 
@@ -73,7 +76,7 @@ class Env:
     @property
     def is_local(self) -> bool:
         """True for the embedded cloud, which needs no account."""
-        return self.name == "local"
+        return self.name == LOCAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,146 +285,3 @@ class Finding:
     message: str
     """With expected and got."""
     hint: str
-
-
-# ── publish, hand-off, plan, roll out ─────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishedArtifact:
-    """An artifact and where AWS finds its bytes."""
-
-    artifact: Artifact
-    location: str
-    """Key in the env's artifact bucket: ``functions/orders/<hex>.zip``."""
-    uploaded: bool
-    """False when the same bytes were already there."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResourceChange:
-    """One resource a plan would touch."""
-
-    address: str
-    actions: tuple[str, ...]
-    """Terraform's: create, update, delete, or delete and create for a replacement."""
-    changed: tuple[str, ...] = field(default=())
-    """Names of the attributes that differ."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """A saved Terraform plan."""
-
-    path: Path
-    changes: tuple[ResourceChange, ...]
-
-    @property
-    def is_empty(self) -> bool:
-        """True when applying would change nothing."""
-        return not self.changes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeployedFunction:
-    """A function as Terraform's outputs give it."""
-
-    name: str
-    function_name: str
-    arn: str
-    version: str
-    """The published version Terraform sees as newest."""
-    log_group: str
-    queue_urls: Mapping[str, str]
-    """By trigger name."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outputs:
-    """What an apply leaves for the roll-out."""
-
-    functions: Mapping[str, DeployedFunction]
-    http_api_url: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rollout:
-    """What the roll-out did with one function's live alias."""
-
-    function: DeployedFunction
-    before: str
-    """The version the alias named."""
-    after: str
-    moved: bool
-    """False when the alias was right already."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
-    """One row of the ledger: enough to know what ran, and to put it back without building."""
-
-    id: str
-    at: str
-    """ISO 8601, UTC."""
-    env: str
-    commit: str | None
-    """Of the checkout that was deployed; None outside git."""
-    dirty: bool
-    """True when the checkout had changes that no commit holds."""
-    handoff_digest: str
-    handoff: Mapping[str, Any]
-    versions: Mapping[str, str]
-    """Function name to the version its live alias names."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What a function said to an event."""
-
-    name: str
-    event: str
-    """File name of the event, or how it was given."""
-    payload: str
-    """JSON, as Lambda returns it."""
-    error: str | None
-    """``Unhandled`` when the function failed, else None."""
-    log_tail: str
-    """The last 4 KB the invocation logged."""
-    seconds: float
-    """From sending the event to the answer."""
-
-
-# ── whole roads ───────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Built:
-    """Everything up to `check`."""
-
-    workspace: Workspace
-    build: Build
-    findings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
-    """Everything up to `plan`."""
-
-    built: Built
-    published: tuple[PublishedArtifact, ...]
-    handoff: Mapping[str, Any]
-    handoff_digest: Digest
-    plan: Plan
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deployed:
-    """Everything."""
-
-    planned: Planned
-    outputs: Outputs
-    rollouts: tuple[Rollout, ...]
-    release: Release | None
-    """None when nothing changed."""
-    answers: tuple[Answer, ...]
-    """To each function's first sample event; on the embedded cloud only."""

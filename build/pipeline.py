@@ -8,17 +8,18 @@ adds objects by digest; `apply` alone changes what runs, and only by the plan th
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from build import process
 from build.checks import check
-from build.errors import FindingsError
+from build.errors import FindingsError, ToolError
 from build.infra.backend import state_bucket
 from build.infra.terraform import TerraformAdapter
 from build.local import cloud
-from build.model import Answer, Built, Deployed, Finding, Outputs, Plan, Planned, Release, Rollout, Severity, Workspace
+from build.model import Finding, Severity, Workspace
 from build.packaging.assemble import build_workspace
 from build.packaging.locks import read_locks
 from build.packaging.store import Store
@@ -29,6 +30,25 @@ from build.release.ledger import record, release_id
 from build.release.publishers import S3Publisher, publish_all
 from build.release.rollout import roll_out
 from build.report import Reporter
+from build.results import Answer, Built, Deployed, Outputs, Plan, Planned, Release, Rollout
+
+
+@contextmanager
+def alone(workspace: Workspace) -> Iterator[None]:
+    """Keep other runs in this checkout from the env's hand-off and plan; other checkouts meet the state lock."""
+    from filelock import FileLock, Timeout
+
+    folder = workspace.folder_of(workspace.env.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / "lock", timeout=0):
+            yield
+    except Timeout:
+        raise ToolError(
+            f"another run in this checkout works on env {workspace.env.name}",
+            facts=[f"it holds {folder / 'lock'}, and lets go of it when it ends"],
+            hint=f"wait for it, then run `invoke deploy --env {workspace.env.name}`",
+        ) from None
 
 
 def connect(workspace: Workspace, show: Reporter) -> Aws:
@@ -43,7 +63,7 @@ def connect(workspace: Workspace, show: Reporter) -> Aws:
         say(f"{'started' if started else 'found'} at {running.endpoint}")
         aws = Aws(env=env, environ=cloud.isolated(os.environ, running, env))
         for bucket in (state_bucket(workspace.root, env.name), env.artifact_bucket):
-            aws.client("s3").create_bucket(Bucket=bucket)
+            aws.ensure_bucket(bucket)
     return aws
 
 
@@ -134,15 +154,22 @@ def _ask(workspace: Workspace, outputs: Outputs, aws: Aws, say: Callable[[str], 
 def _release(planned: Planned, rollouts: tuple[Rollout, ...]) -> Release:
     workspace = planned.built.workspace
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    commit = process.run(["git", "rev-parse", "HEAD"], cwd=workspace.root)
-    status = process.run(["git", "status", "--porcelain"], cwd=workspace.root)
     return Release(
         id=release_id(at, planned.handoff_digest.hex),
         at=at,
         env=workspace.env.name,
-        commit=commit.stdout.strip() if commit.code == 0 else None,
-        dirty=bool(status.stdout.strip()),
+        commit=_git(workspace.root, "rev-parse", "HEAD"),
+        dirty=bool(_git(workspace.root, "status", "--porcelain")),
         handoff_digest=str(planned.handoff_digest),
         handoff=planned.handoff,
         versions={rollout.function.name: rollout.after for rollout in rollouts},
     )
+
+
+def _git(root: Path, *words: str) -> str | None:
+    """Return what git says; None outside a repository, or without git."""
+    try:
+        said = process.run(["git", *words], cwd=root)
+    except ToolError:
+        return None
+    return said.stdout.strip() if said.code == 0 else None

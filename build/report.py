@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from build.model import Answer, Artifact, Finding, Plan, Severity
+from build.model import Artifact, Finding, Severity
+from build.results import Answer, Plan
 
 _SHOWN_CHANGES = 40
 _SHOWN_ANSWER_CHARS = 400

@@ -5,23 +5,24 @@ from pathlib import Path
 
 from build import pipeline, report
 from build.errors import FindingsError, InputError
-from build.model import Artifact, Build, Deployed, FunctionSpec, Workspace
-from build.project.discovery import discover
+from build.model import Artifact, Build, FunctionSpec, Workspace
+from build.project.discovery import discover, discover_all
 from build.release.aws import Aws
+from build.results import Deployed
 
 
 def lock(root: Path, *, check: bool, upgrade: bool, function: str, layer: str) -> None:
-    """Write the locks, or only tell whether they are current."""
+    """Write the locks, or only tell whether they are current; they must fit the targets of every env."""
     from build.packaging.locks import read_locks, write_locks
 
-    workspace = discover(root, "prod")
-    if check:
-        count = len(read_locks(workspace))
-        report.Reporter().note(f"{count} locks are current")
-        return
-    chosen = [*([f"functions/{function}"] if function else []), *([f"layers/{layer}"] if layer else [])]
-    for identity, changed in write_locks(workspace, chosen, upgrade=upgrade).items():
-        report.Reporter().note(f"{identity}: {'locked anew' if changed else 'unchanged'}")
+    show, workspaces = report.Reporter(), discover_all(root)
+    if not check:
+        chosen = [*([f"functions/{function}"] if function else []), *([f"layers/{layer}"] if layer else [])]
+        for identity, changed in write_locks(workspaces[0], chosen, upgrade=upgrade).items():
+            show.note(f"{identity}: {'locked anew' if changed else 'unchanged'}")
+    for workspace in workspaces:
+        read_locks(workspace)
+    show.note(f"the locks of {len(workspaces[0].specs)} folders fit what they want, in every env")
 
 
 def build(root: Path, env: str, *, as_json: bool) -> None:
@@ -78,7 +79,8 @@ def size(root: Path, env: str, function: str) -> None:
 def plan(root: Path, env: str) -> None:
     """Show what a deploy would change."""
     workspace, show = discover(root, env), report.Reporter()
-    show.plan(pipeline.plan(workspace, pipeline.connect(workspace, show), show).plan)
+    with pipeline.alone(workspace):
+        show.plan(pipeline.plan(workspace, pipeline.connect(workspace, show), show).plan)
 
 
 def deploy(root: Path, env: str, *, as_json: bool) -> None:
@@ -90,7 +92,8 @@ def deploy(root: Path, env: str, *, as_json: bool) -> None:
         if as_json:
             report.print_json({"functions": [], "layers": []})
         return
-    done = pipeline.deploy(workspace, pipeline.connect(workspace, show), show)
+    with pipeline.alone(workspace):
+        done = pipeline.deploy(workspace, pipeline.connect(workspace, show), show)
     if as_json:
         report.print_json(_deployed_json(done))
     else:
@@ -109,7 +112,8 @@ def destroy(root: Path, env: str, *, yes: bool) -> None:
     workspace, show = discover(root, env), report.Reporter()
     if not (yes or workspace.env.is_local):
         raise InputError(f"destroying {env} must be asked for twice", hint=f"run `invoke destroy --env {env} --yes`")
-    pipeline.destroy(workspace, pipeline.connect(workspace, show), show)
+    with pipeline.alone(workspace):
+        pipeline.destroy(workspace, pipeline.connect(workspace, show), show)
 
 
 def invoke(root: Path, env: str, function: str, event: str | None, qualifier: str) -> None:

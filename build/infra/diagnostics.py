@@ -107,7 +107,7 @@ _CAUSES = tuple(
             "log in to the account that slipway.toml gives for {env}, then run `{again}`",
         ),
         (
-            r"No valid credential sources|refresh cached credentials|ExpiredToken|InvalidClientToken|UnrecognizedClient",
+            r"No valid credential sources|refresh cached credentials|ExpiredToken|ClientToken|UnrecognizedClient",
             AwsError,
             "no valid AWS credentials for {env}",
             "log in, check with `aws sts get-caller-identity`, then run `{again}`",

@@ -18,8 +18,8 @@ from build.errors import InputError
 from build.infra.binary import terraform_binary
 from build.infra.diagnostics import Listener, failure
 from build.infra.mirrors import provider_source
-from build.model import DeployedFunction, Outputs, Plan, ResourceChange
 from build.process import Completed, Runner, run
+from build.results import DeployedFunction, Outputs, Plan, ResourceChange
 
 _PARALLELISM = 30
 """Terraform's 10 would leave it idle: the provider waits 25 s for every queue it makes."""

@@ -35,7 +35,9 @@ class Deployment:
     log_group: str
     log_format: LogFormat = LogFormat.TEXT
     log_level: str | None = None
-    """Lambda's ApplicationLogLevel; it has an effect only with LogFormat.JSON."""
+    """Lambda's ApplicationLogLevel; like the next, it has an effect only with LogFormat.JSON. None is INFO."""
+    system_log_level: str | None = None
+    """Lambda's SystemLogLevel: DEBUG, INFO or WARN, which leaves only the reports of failures."""
     region: str
     account_id: str
 

@@ -96,14 +96,14 @@ class PlatformLog:
             "functionName": self._deployment.function_name,
             "functionVersion": self._deployment.version,
         }
-        return [_event("platform.initStart", record)]
+        return self._events("platform.initStart", record)
 
     def start(self, request_id: str) -> list[str]:
         """Return the lines written when an event is handed to the function."""
         version = self._deployment.version
         if self._deployment.log_format is LogFormat.TEXT:
             return [f"START RequestId: {request_id} Version: {version}"]
-        return [_event("platform.start", {"requestId": request_id, "version": version})]
+        return self._events("platform.start", {"requestId": request_id, "version": version})
 
     def end(self, report: Report) -> list[str]:
         """Return the lines written when the function has answered or failed."""
@@ -123,7 +123,12 @@ class PlatformLog:
         }
         if report.error_type:
             record["errorType"] = report.error_type
-        return [_event("platform.report", record)]
+        return self._events("platform.report", record, warns=report.status != "success")
+
+    def _events(self, kind: str, record: Mapping[str, object], *, warns: bool = False) -> list[str]:
+        if self._deployment.system_log_level == "WARN" and not warns:
+            return []
+        return [json.dumps({"time": timestamp(), "type": kind, "record": record}, separators=(",", ":"))]
 
     def _text_report(self, report: Report) -> str:
         fields = [
@@ -152,7 +157,3 @@ def tail_of(messages: list[str]) -> str:
 def timestamp(at: datetime | None = None) -> str:
     """Return ``2026-01-31T12:00:00.123Z``, as Lambda writes the time."""
     return (at or datetime.now(UTC)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _event(kind: str, record: Mapping[str, object]) -> str:
-    return json.dumps({"time": timestamp(), "type": kind, "record": record}, separators=(",", ":"))

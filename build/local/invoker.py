@@ -174,6 +174,7 @@ def deployment_of(function: Any, generated: Path) -> Deployment:
         log_group=logging_config["LogGroup"],
         log_format=LogFormat(logging_config["LogFormat"]),
         log_level=logging_config.get("ApplicationLogLevel"),
+        system_log_level=logging_config.get("SystemLogLevel"),
         region=function.region,
         account_id=function.account_id,
     )

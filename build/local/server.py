@@ -11,12 +11,15 @@ import signal
 import socket
 import sys
 import threading
+import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, Never
 
 HOST = "127.0.0.1"
+WATCH_S = 30.0
+"""How often the cloud makes sure that its repository still is there and knows it."""
 PRELOADED = ("iam", "logs", "s3", "sqs", "sts", "apigatewayv2")
 """Services of moto that every deploy needs; each takes a while to import at its first request."""
 
@@ -34,7 +37,9 @@ def main(root: Path, nonce: str) -> None:
         server = _server(root, nonce, scratch, stack)
         endpoint = f"http://{HOST}:{server.server_address[1]}"
         threading.Thread(target=_preload, name="preload", daemon=True).start()
-        _announce(local / "cloud.json", {"endpoint": endpoint, "pid": os.getpid(), "nonce": nonce})
+        announcement = local / "cloud.json"
+        _announce(announcement, {"endpoint": endpoint, "pid": os.getpid(), "nonce": nonce})
+        threading.Thread(target=_leave_when_forgotten, args=(announcement, nonce), name="watch", daemon=True).start()
         with suppress(SystemExit):
             server.serve_forever()
     os._exit(0)  # threads that wait for something must not hold the process up
@@ -80,6 +85,24 @@ def _preload() -> None:
         # iam and its like are not regional, and reading the managed policies takes a second
         account = get_backend(service)[ACCOUNT_ID]
         account["us-east-1" if "us-east-1" in account else "aws"]
+
+
+def wait_until_forgotten(announcement: Path, nonce: str, *, every_s: float = WATCH_S) -> None:
+    """Return when ``announcement`` is gone or is another cloud's: nobody will find this one again, nor end it."""
+    while True:
+        time.sleep(every_s)
+        try:
+            if nonce not in announcement.read_text("utf-8"):
+                return
+        except FileNotFoundError:
+            return
+        except OSError:
+            continue  # a full or busy disk is no reason to end
+
+
+def _leave_when_forgotten(announcement: Path, nonce: str) -> None:
+    wait_until_forgotten(announcement, nonce)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _announce(path: Path, cloud: dict[str, object]) -> None:

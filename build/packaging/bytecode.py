@@ -12,6 +12,7 @@ from pathlib import Path
 
 from build import process
 from build.digest import Digest
+from build.errors import InputError
 from build.model import Runtime, Wheel
 from build.packaging.archives import write_archive
 from build.packaging.store import Store
@@ -30,19 +31,22 @@ def bytecode_key(wheel: Wheel, runtime: Runtime, mount: str) -> Digest:
 
 
 def compile_wheel(wheel: Wheel, runtime: Runtime, mount: str, store: Store) -> Path:
-    """Return an overlay zip in ``store`` with the bytecode of every module of ``wheel``."""
+    """Return an overlay zip in ``store`` with the bytecode of every module of ``wheel``.
+
+    What does not compile is passed over, as pip does: wheels ship templates and test data for other Pythons.
+    """
     final = store.bytecode(bytecode_key(wheel, runtime, mount))
     if final.exists():
         return final
     with store.scratch() as folder:
-        tree = _compile(wheel.path, _sources(wheel), runtime, mount, folder, owner=wheel.name)
+        tree, _ = _compile(wheel.path, _modules(wheel), runtime, mount, folder, owner=wheel.name)
         overlay = folder / "overlay.zip"
         write_archive(tree, overlay)
         return store.keep(overlay, final)
 
 
 def compile_source(files: Iterable[SourceFile], runtime: Runtime, mount: str, store: Store, *, owner: str) -> Tree:
-    """Return the bytecode of the modules among ``files``."""
+    """Return the bytecode of the modules among ``files``; raise InputError with all that do not compile."""
     modules = [file for file in files if file.path.endswith(".py")]
     if not modules:
         return ()
@@ -52,7 +56,14 @@ def compile_source(files: Iterable[SourceFile], runtime: Runtime, mount: str, st
             place = source / module.path
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(module.data)
-        return _compile(source, {m.path: m.path for m in modules}, runtime, mount, folder, owner=owner)
+        tree, failed = _compile(source, {m.path: m.path for m in modules}, runtime, mount, folder, owner=owner)
+    if failed:
+        raise InputError(
+            f"{owner} does not compile for {runtime}",
+            facts=[f"{owner}/src/{path}: {reason}" for path, reason in failed.items()],
+            hint="mend what is listed, then run `invoke build`",
+        )
+    return tree
 
 
 def read_overlay(path: Path, *, owner: str) -> Tree:
@@ -60,7 +71,7 @@ def read_overlay(path: Path, *, owner: str) -> Tree:
     return tuple(read_members(path, owner=owner))
 
 
-def _sources(wheel: Wheel) -> Mapping[str, str]:
+def _modules(wheel: Wheel) -> Mapping[str, str]:
     """Return member name → installed path of the wheel's modules."""
     with zipfile.ZipFile(wheel.path) as archive:
         places = {name: installed_path(name) for name in archive.namelist() if name.endswith(".py")}
@@ -69,17 +80,18 @@ def _sources(wheel: Wheel) -> Mapping[str, str]:
 
 def _compile(
     source: Path, modules: Mapping[str, str], runtime: Runtime, mount: str, folder: Path, *, owner: str
-) -> Tree:
+) -> tuple[Tree, Mapping[str, str]]:
+    """Return the bytecode, and path → reason of what did not compile."""
     order = json.dumps({"source": str(source), "modules": dict(sorted(modules.items())), "mount": mount})
-    made = folder / "made"
-    made.mkdir()
-    argv = [str(interpreter_of(runtime)), "-I", "-S", str(_COMPILER), str(made)]
+    out = folder / "made"
+    out.mkdir()
     process.checked(
-        process.run(argv, stdin=order),
+        process.run([str(interpreter_of(runtime)), "-I", "-S", str(_COMPILER), str(out)], stdin=order),
         doing=f"compiling {owner} for {runtime}",
         hint="run `invoke doctor` to check the interpreters",
     )
-    index: dict[str, str] = json.loads((made / "index.json").read_text(encoding="utf-8"))
-    return merge(
-        entry_of(path, (made / name).read_bytes(), executable=False, owner=owner) for path, name in index.items()
+    index: dict[str, dict[str, str]] = json.loads((out / "index.json").read_text(encoding="utf-8"))
+    tree = merge(
+        entry_of(path, (out / name).read_bytes(), executable=False, owner=owner) for path, name in index["made"].items()
     )
+    return tree, index["failed"]

@@ -3,9 +3,8 @@
     python -I -S compiler.py OUT < order.json
 
 ``order.json`` names a wheel or folder (``source``), which of its files install where (``modules``) and the
-folder on Lambda they are mounted at (``mount``). OUT gets one file per module and ``index.json``: path of the
-``.pyc`` in the archive → file in OUT. A file that does not compile is passed over, as pip does: wheels ship
-templates and test data for other Pythons.
+folder on Lambda they are mounted at (``mount``). OUT gets one file per module and ``index.json`` with ``made``,
+path of the ``.pyc`` in the archive → file in OUT, and ``failed``, module → what the compiler said.
 """
 
 import json
@@ -38,16 +37,17 @@ def _main() -> None:
     source = Path(order["source"])
     opened: _Source = _Folder(source) if source.is_dir() else zipfile.ZipFile(source)
     warnings.simplefilter("ignore")
-    index = {}
+    made, failed = {}, {}
     for number, (name, path) in enumerate(order["modules"].items()):
         text = opened.read(name)
         try:
             code = compile(text, f"{order['mount']}/{path}", "exec", dont_inherit=True, optimize=0)
-        except (SyntaxError, ValueError, RecursionError, OverflowError):
+        except (SyntaxError, ValueError, RecursionError, OverflowError) as reason:
+            failed[path] = f"line {reason.lineno}: {reason.msg}" if isinstance(reason, SyntaxError) else str(reason)
             continue
         (out / str(number)).write_bytes(_code_to_hash_pyc(code, source_hash(text), False))
-        index[Path(cache_from_source(path, optimization="")).as_posix()] = str(number)
-    (out / "index.json").write_text(json.dumps(index), encoding="utf-8")
+        made[Path(cache_from_source(path, optimization="")).as_posix()] = str(number)
+    (out / "index.json").write_text(json.dumps({"made": made, "failed": failed}), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from build.errors import InputError
-from build.model import Workspace
+from build.model import LOCAL, Workspace
 from build.project.naming import did_you_mean
 
 
@@ -14,6 +14,15 @@ def discover(root: Path, env: str) -> Workspace:
     the host's architecture, whatever the files say. All envs are checked, not only ``env``, so that
     what works here does not fail elsewhere. Raises InputError with every problem of every file.
     """
+    return _discover(root, env)[env]
+
+
+def discover_all(root: Path) -> tuple[Workspace, ...]:
+    """Return the workspace of every env, the local one first; raise as `discover` does."""
+    return tuple(_discover(root, LOCAL).values())
+
+
+def _discover(root: Path, env: str) -> dict[str, Workspace]:
     from build.project import consistency, reading, specs  # here: they import pydantic
 
     if not (root / reading.SETTINGS).is_file():
@@ -42,7 +51,7 @@ def discover(root: Path, env: str) -> Workspace:
         found += consistency.too_long(workspaces.values())
     if found:
         raise _refusal(found, env, known)
-    return workspaces[env]
+    return workspaces
 
 
 def _refusal(found: list[str], env: str, known: list[str]) -> InputError:

@@ -8,9 +8,6 @@ from difflib import get_close_matches
 from build.model import Workspace
 from build.project import quotas
 
-LOCAL = "local"
-"""The env that needs no AWS account; built in."""
-
 REPOSITORY_NAME_CHARS = 20
 """Then the default artifact bucket, ``<name>-prod-artifacts-<12 digits>-ap-southeast-1``, has at most 63."""
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from build.errors import InputError
-from build.project.naming import LOCAL, function_name, kebab_problem, length_problem
+from build.model import LOCAL
+from build.project.naming import function_name, kebab_problem, length_problem
 
 _FUNCTION_TOML = """\
 #:schema ../../docs/reference/function.schema.json

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from build.model import (
+    LOCAL,
     Architecture,
     Env,
     FunctionSpec,
@@ -19,7 +20,6 @@ from build.model import (
     Workspace,
 )
 from build.project import quotas
-from build.project.naming import LOCAL
 from build.project.profiles import host_architecture
 from build.project.reading import FUNCTIONS, LAYERS, SETTINGS, Repository
 from build.project.settings import (

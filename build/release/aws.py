@@ -25,6 +25,14 @@ class Aws:
             )
         return self._clients[service]
 
+    def ensure_bucket(self, bucket: str) -> None:
+        """Create ``bucket`` if the embedded cloud lacks it; a real account's buckets are not ours to make here."""
+        region = self.env.region
+        place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        s3 = self.client("s3")
+        if bucket not in {each["Name"] for each in s3.list_buckets()["Buckets"]}:
+            s3.create_bucket(Bucket=bucket, **place)
+
     def guard(self) -> None:
         """Raise AwsError without credentials, InputError against another account than the env's."""
         if self.env.is_local:

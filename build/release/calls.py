@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from build.errors import InputError
-from build.model import Answer, FunctionSpec
+from build.model import FunctionSpec
 from build.release.aws import refused
 from build.release.rollout import ALIAS
+from build.results import Answer
 
 
 def sample_events(spec: FunctionSpec) -> tuple[Path, ...]:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from build.digest import Digest
-from build.model import FunctionSpec, PublishedArtifact, Workspace
+from build.model import FunctionSpec, Workspace
+from build.results import PublishedArtifact
 
 SCHEMA_VERSION = 1
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from build.model import Release
 from build.release.aws import refused
+from build.results import Release
 
 
 def record(release: Release, s3: Any, bucket: str) -> str:

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from build.model import Artifact, PublishedArtifact
+from build.model import Artifact
 from build.release.aws import refused
+from build.results import PublishedArtifact
 
 
 class Publisher(Protocol):

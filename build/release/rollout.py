@@ -6,8 +6,8 @@ Outside Terraform and its state lock; Terraform ignores the alias's version and 
 from collections.abc import Callable
 from typing import Any
 
-from build.model import DeployedFunction, Outputs, Rollout
 from build.release.aws import refused
+from build.results import DeployedFunction, Outputs, Rollout
 
 ALIAS = "live"
 

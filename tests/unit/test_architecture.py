@@ -17,6 +17,7 @@ MODULES = sorted(BUILD.rglob("*.py"))
 LEVELS = [
     "digest errors",
     "model",
+    "results",
     "process",
     "project",
     "packaging",

@@ -8,8 +8,8 @@ import pytest
 from build.errors import AwsError, FindingsError, InputError, SlipwayError, ToolError
 from build.infra.diagnostics import Listener, progress
 from build.infra.terraform import TerraformAdapter
-from build.model import Plan
 from build.process import Completed
+from build.results import Plan
 
 
 class ScriptedTerraform:

@@ -2,10 +2,11 @@ import json
 import os
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
-from build.local import cloud
+from build.local import cloud, server
 from build.local.cloud import Cloud
 from build.model import Env
 
@@ -44,6 +45,19 @@ def test_a_proxy_is_not_asked_for_the_cloud(here):
     assert got["NO_PROXY"] == got["no_proxy"] == "example.com,127.0.0.1"
 
 
+@pytest.mark.parametrize("forget", [Path.unlink, lambda path: path.write_text('{"nonce": "another"}')])
+def test_a_cloud_whose_repository_is_gone_or_has_another_one_ends(tmp_path, forget):
+    announcement = tmp_path / "cloud.json"
+    announcement.write_text('{"nonce": "mine"}')
+    watch = threading.Thread(target=server.wait_until_forgotten, args=(announcement, "mine"), kwargs={"every_s": 0.01})
+    watch.start()
+    watch.join(0.1)
+    assert watch.is_alive()
+    forget(announcement)
+    watch.join(5)
+    assert not watch.is_alive()
+
+
 def test_no_cloud_was_ever_started(tmp_path):
     assert cloud.running(tmp_path) is None
     assert cloud.stop(tmp_path) is None
@@ -80,13 +94,13 @@ def test_another_server_on_its_port_is_no_cloud_and_is_not_ended(tmp_path):
         def log_message(self, *_):
             pass
 
-    server = HTTPServer(("127.0.0.1", 0), Other)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    announce(tmp_path, pid=os.getpid(), endpoint=f"http://127.0.0.1:{server.server_address[1]}", nonce="n")
+    other = HTTPServer(("127.0.0.1", 0), Other)
+    threading.Thread(target=other.serve_forever, daemon=True).start()
+    announce(tmp_path, pid=os.getpid(), endpoint=f"http://127.0.0.1:{other.server_address[1]}", nonce="n")
     try:
         assert cloud.running(tmp_path) is None
         assert cloud.stop(tmp_path) is None  # had it ended the process, nobody would be here to see it
         assert not (tmp_path / ".artifacts/local/cloud.json").exists()
     finally:
-        server.shutdown()
-        server.server_close()
+        other.shutdown()
+        other.server_close()

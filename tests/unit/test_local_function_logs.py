@@ -13,8 +13,9 @@ def frame(message: str) -> bytes:
     return b"\xa5\x5a\x00\x1b" + len(data).to_bytes(4, "big") + (0).to_bytes(8, "big") + data
 
 
-def deployment(log_format: LogFormat) -> Deployment:
+def deployment(log_format: LogFormat, system_log_level: str | None = None) -> Deployment:
     return Deployment(
+        system_log_level=system_log_level,
         function_name="orders",
         version="7",
         runtime=Runtime(13),
@@ -105,6 +106,12 @@ def test_start_names_the_version_in_both_formats():
     assert PlatformLog(deployment(LogFormat.TEXT)).start("r-1") == ["START RequestId: r-1 Version: 7"]
     [line] = PlatformLog(deployment(LogFormat.JSON)).start("r-1")
     assert json.loads(line)["record"] == {"requestId": "r-1", "version": "7"}
+
+
+def test_at_level_warn_the_platform_tells_of_failures_only():
+    log = PlatformLog(deployment(LogFormat.JSON, "WARN"))
+    assert [log.init(), log.start("r-1"), log.end(report())] == [[], [], []]
+    assert len(log.end(report(status="timeout"))) == 1
 
 
 def test_the_tail_is_the_last_4_kib():

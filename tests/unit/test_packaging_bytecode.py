@@ -6,6 +6,7 @@ import zipfile
 
 import pytest
 
+from build.errors import InputError
 from build.model import Runtime
 from build.packaging.archives import write_archive
 from build.packaging.bytecode import compile_source, compile_wheel, read_overlay
@@ -85,6 +86,17 @@ def test_a_functions_own_source_is_compiled_too(tmp_path):
     tree = compile_source(files, HERE, "/var/task", Store(tmp_path), owner="functions/x")
     assert [(entry.path, entry.owner) for entry in tree] == [(f"__pycache__/app.{TAG}.pyc", "functions/x")]
     write_archive(tree, tmp_path / "a.zip")
+
+
+def test_a_functions_own_source_that_does_not_compile_is_an_error_with_all_places(tmp_path):
+    files = [SourceFile("app.py", False, b"def f(:\n"), SourceFile("pkg/b.py", False, b"x = 1\nprint 1\n")]
+    with pytest.raises(InputError, match="functions/x does not compile") as caught:
+        compile_source(files, HERE, "/var/task", Store(tmp_path), owner="functions/x")
+    assert [fact.split(": line ")[0] for fact in caught.value.facts] == [
+        "functions/x/src/app.py",
+        "functions/x/src/pkg/b.py",
+    ]
+    assert ": line 2: " in caught.value.facts[1]
 
 
 @pytest.mark.slow

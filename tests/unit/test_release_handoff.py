@@ -3,8 +3,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from build.digest import Digest
-from build.model import Architecture, Artifact, HttpTrigger, Permission, PublishedArtifact, QueueTrigger, Target
+from build.model import Architecture, Artifact, HttpTrigger, Permission, QueueTrigger, Target
 from build.release.handoff import handoff_of, write_handoff
+from build.results import PublishedArtifact
 from tests.builders import ARM, PY313, function_spec, layer_spec, make_workspace
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "handoff.json"

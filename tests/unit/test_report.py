@@ -5,7 +5,8 @@ import pytest
 
 from build import report
 from build.errors import SlipwayError
-from build.model import Answer, Finding, Plan, ResourceChange, Severity
+from build.model import Finding, Severity
+from build.results import Answer, Plan, ResourceChange
 
 
 @pytest.fixture
