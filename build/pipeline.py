@@ -18,7 +18,7 @@ from build.checks import check
 from build.errors import FindingsError, ToolError
 from build.infra.backend import state_bucket
 from build.infra.terraform import TerraformAdapter
-from build.local import cloud
+from build.local import cloud, runtime_bundle
 from build.model import Finding, Severity, Workspace
 from build.packaging.assemble import build_workspace
 from build.packaging.locks import read_locks
@@ -31,6 +31,82 @@ from build.release.publishers import S3Publisher, publish_all
 from build.release.rollout import roll_out
 from build.report import Reporter
 from build.results import Answer, Built, Deployed, Outputs, Plan, Planned, Release, Rollout
+
+
+def build(workspace: Workspace, show: Reporter) -> Built:
+    """Make every artifact and check it. Touches nothing but .artifacts/ and the package index."""
+    with show.stage("lock"):
+        locks = read_locks(workspace)
+    with show.stage("build") as say:
+        artifacts = build_workspace(workspace, locks, Store(workspace.generated / "store"), on_progress=say)
+    with show.stage("check"):
+        findings = check(workspace, artifacts)
+    show.findings(findings)
+    _stop_on_errors(findings)
+    return Built(workspace=workspace, build=artifacts, findings=findings)
+
+
+def plan(workspace: Workspace, show: Reporter) -> Planned:
+    """Build, publish, and plan against finished bytes."""
+    return _plan(*prepare(workspace, show), show)
+
+
+def deploy(workspace: Workspace, show: Reporter) -> Deployed:
+    """Plan, apply that plan, roll out, record; on the embedded cloud, ask every function its first sample event."""
+    built, aws = prepare(workspace, show)
+    planned = _plan(built, aws, show)
+    show.plan(planned.plan)
+    outputs = _apply(planned, aws, show)
+    with show.stage("roll out") as say:
+        rollouts = roll_out(outputs, aws.client("lambda"), on_progress=say)
+    release = None
+    if not planned.plan.is_empty or any(rollout.moved for rollout in rollouts):
+        with show.stage("record") as say:
+            release = _release(planned, rollouts)
+            say(record(release, aws.client("s3"), workspace.env.artifact_bucket))
+    answers: tuple[Answer, ...] = ()
+    if workspace.env.is_local:
+        with show.stage("ask") as say:
+            answers = tuple(_ask(workspace, outputs, aws, say))
+    return Deployed(planned=planned, outputs=outputs, rollouts=rollouts, release=release, answers=answers)
+
+
+def destroy(workspace: Workspace, show: Reporter) -> Plan:
+    """Remove everything Terraform made in the env; artifacts and the ledger stay."""
+    aws = connect(workspace, show)
+    nothing = replace(workspace, functions=(), layers=())
+    write_handoff(handoff_of(nothing, ()), _handoff_path(workspace))
+    with show.stage("plan") as say:
+        saved = _terraform(workspace, aws, say).plan(_handoff_path(workspace), destroy=True)
+    show.plan(saved)
+    if not saved.is_empty:
+        with show.stage("destroy") as say:
+            _terraform(workspace, aws, say).apply(saved)
+    return saved
+
+
+def prepare(workspace: Workspace, show: Reporter) -> tuple[Built, Aws]:
+    """Build, and return the way to the env's AWS. A wrong account ends it before; the embedded cloud starts after."""
+    if workspace.env.is_local:
+        return build(workspace, show), connect(workspace, show)
+    aws = connect(workspace, show)
+    return build(workspace, show), aws
+
+
+def connect(workspace: Workspace, show: Reporter) -> Aws:
+    """Return the way to the env's AWS: the embedded cloud, started if need be, or the right account and no other."""
+    env = workspace.env
+    if not env.is_local:
+        aws = Aws(env=env, environ=os.environ)
+        aws.guard()
+        return aws
+    with show.stage("cloud") as say:
+        running, started = cloud.ensure(workspace.root)
+        say(f"{'started' if started else 'found'} at {running.endpoint}")
+        aws = Aws(env=env, environ=cloud.isolated(os.environ, running, env))
+        for bucket in (state_bucket(workspace.root, env.name), env.artifact_bucket):
+            aws.ensure_bucket(bucket)
+    return aws
 
 
 @contextmanager
@@ -51,38 +127,8 @@ def alone(workspace: Workspace) -> Iterator[None]:
         ) from None
 
 
-def connect(workspace: Workspace, show: Reporter) -> Aws:
-    """Return the way to the env's AWS: the embedded cloud, started if need be, or the right account and no other."""
-    env = workspace.env
-    if not env.is_local:
-        aws = Aws(env=env, environ=os.environ)
-        aws.guard()
-        return aws
-    with show.stage("cloud") as say:
-        running, started = cloud.ensure(workspace.root)
-        say(f"{'started' if started else 'found'} at {running.endpoint}")
-        aws = Aws(env=env, environ=cloud.isolated(os.environ, running, env))
-        for bucket in (state_bucket(workspace.root, env.name), env.artifact_bucket):
-            aws.ensure_bucket(bucket)
-    return aws
-
-
-def build(workspace: Workspace, show: Reporter) -> Built:
-    """Make every artifact and check it. Touches nothing but .artifacts/ and the package index."""
-    with show.stage("lock"):
-        locks = read_locks(workspace)
-    with show.stage("build") as say:
-        artifacts = build_workspace(workspace, locks, Store(workspace.generated / "store"), on_progress=say)
-    with show.stage("check"):
-        findings = check(workspace, artifacts)
-    show.findings(findings)
-    _stop_on_errors(findings)
-    return Built(workspace=workspace, build=artifacts, findings=findings)
-
-
-def plan(workspace: Workspace, aws: Aws, show: Reporter) -> Planned:
-    """Build, publish, and plan against finished bytes."""
-    built = build(workspace, show)
+def _plan(built: Built, aws: Aws, show: Reporter) -> Planned:
+    workspace = built.workspace
     with show.stage("publish") as say:
         publisher = S3Publisher(aws.client("s3"), workspace.env.artifact_bucket)
         published = publish_all(built.build.artifacts, publisher, on_progress=say)
@@ -93,38 +139,11 @@ def plan(workspace: Workspace, aws: Aws, show: Reporter) -> Planned:
     return Planned(built=built, published=published, handoff=handoff, handoff_digest=handoff_digest, plan=saved)
 
 
-def deploy(workspace: Workspace, aws: Aws, show: Reporter) -> Deployed:
-    """Plan, apply that plan, roll out, record; on the embedded cloud, ask every function its first sample event."""
-    planned = plan(workspace, aws, show)
-    show.plan(planned.plan)
+def _apply(planned: Planned, aws: Aws, show: Reporter) -> Outputs:
+    """Apply the saved plan; an empty one only reads what is there."""
     with show.stage("apply") as say:
-        terraform = _terraform(workspace, aws, say)
-        outputs = terraform.outputs() if planned.plan.is_empty else terraform.apply(planned.plan)
-    with show.stage("roll out") as say:
-        rollouts = roll_out(outputs, aws.client("lambda"), on_progress=say)
-    release = None
-    if not planned.plan.is_empty or any(rollout.moved for rollout in rollouts):
-        with show.stage("record") as say:
-            release = _release(planned, rollouts)
-            say(record(release, aws.client("s3"), workspace.env.artifact_bucket))
-    answers: tuple[Answer, ...] = ()
-    if workspace.env.is_local:
-        with show.stage("ask") as say:
-            answers = tuple(_ask(workspace, outputs, aws, say))
-    return Deployed(planned=planned, outputs=outputs, rollouts=rollouts, release=release, answers=answers)
-
-
-def destroy(workspace: Workspace, aws: Aws, show: Reporter) -> Plan:
-    """Remove everything Terraform made in the env; artifacts and the ledger stay."""
-    nothing = replace(workspace, functions=(), layers=())
-    write_handoff(handoff_of(nothing, ()), _handoff_path(workspace))
-    with show.stage("plan") as say:
-        saved = _terraform(workspace, aws, say).plan(_handoff_path(workspace), destroy=True)
-    show.plan(saved)
-    if not saved.is_empty:
-        with show.stage("destroy") as say:
-            _terraform(workspace, aws, say).apply(saved)
-    return saved
+        terraform = _terraform(planned.built.workspace, aws, say)
+        return terraform.outputs() if planned.plan.is_empty else terraform.apply(planned.plan)
 
 
 def _stop_on_errors(findings: Iterable[Finding]) -> None:
@@ -144,6 +163,8 @@ def _handoff_path(workspace: Workspace) -> Path:
 
 
 def _ask(workspace: Workspace, outputs: Outputs, aws: Aws, say: Callable[[str], None]) -> Iterator[Answer]:
+    for runtime in sorted({spec.target.runtime for spec in workspace.functions}):
+        runtime_bundle.ensure(workspace.root, runtime, on_progress=say)
     for spec in workspace.functions:
         if sample_events(spec):
             say(spec.name)

@@ -80,7 +80,7 @@ def plan(root: Path, env: str) -> None:
     """Show what a deploy would change."""
     workspace, show = discover(root, env), report.Reporter()
     with pipeline.alone(workspace):
-        show.plan(pipeline.plan(workspace, pipeline.connect(workspace, show), show).plan)
+        show.plan(pipeline.plan(workspace, show).plan)
 
 
 def deploy(root: Path, env: str, *, as_json: bool) -> None:
@@ -93,7 +93,7 @@ def deploy(root: Path, env: str, *, as_json: bool) -> None:
             report.print_json({"functions": [], "layers": []})
         return
     with pipeline.alone(workspace):
-        done = pipeline.deploy(workspace, pipeline.connect(workspace, show), show)
+        done = pipeline.deploy(workspace, show)
     if as_json:
         report.print_json(_deployed_json(done))
     else:
@@ -113,7 +113,7 @@ def destroy(root: Path, env: str, *, yes: bool) -> None:
     if not (yes or workspace.env.is_local):
         raise InputError(f"destroying {env} must be asked for twice", hint=f"run `invoke destroy --env {env} --yes`")
     with pipeline.alone(workspace):
-        pipeline.destroy(workspace, pipeline.connect(workspace, show), show)
+        pipeline.destroy(workspace, show)
 
 
 def invoke(root: Path, env: str, function: str, event: str | None, qualifier: str) -> None:

@@ -3,10 +3,8 @@
 Kept in ``.artifacts/local/runtime/pythonX.Y-<digest of the lock>/``. Wheels come from the package index the first time.
 """
 
-import os
 import shutil
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -14,8 +12,11 @@ from build import process
 from build.digest import Digest
 from build.errors import ToolError
 from build.model import Runtime, Target
+from build.packaging.fetch import pip_for
+from build.packaging.locks import selected
+from build.packaging.requirements import parse_lock
 from build.project.interpreters import interpreter_of
-from build.project.profiles import Profile, host_architecture, profile_of
+from build.project.profiles import host_architecture
 
 LOCK = Path(__file__).parent / "runtime" / "requirements.txt"
 
@@ -48,58 +49,21 @@ def _folder(root: Path, runtime: Runtime) -> Path:
 
 
 def _install(runtime: Runtime, folder: Path) -> None:
-    profile = profile_of(Target(runtime, host_architecture()))
+    target = Target(runtime, host_architecture())
     python = interpreter_of(runtime)  # before the download: without it there is nothing to run
     temporary = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
-    requirements = temporary / "requirements.txt"
-    requirements.write_text("".join(applying(LOCK.read_text("utf-8"), profile)), "utf-8")
-    platforms = [word for platform in profile.platforms for word in ("--platform", platform)]
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-    wanted = [
-        "--no-deps",
-        "--require-hashes",
-        "--only-binary=:all:",
-        "--no-compile",
-        "--requirement",
-        str(requirements),
-    ]
-    version = ["--python-version", runtime.version, "--implementation", "cp", *platforms]
+    pins = temporary / "pins.txt"
+    pins.write_text("".join(pin.line for pin in selected(parse_lock(LOCK.read_text("utf-8")).pins, target)), "utf-8")
+    install = ["--quiet", "--no-compile", "--requirement", str(pins), "--target", str(temporary)]
+    compile_all = [str(python), "-I", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(temporary)]
     try:
-        completed = process.run([*pip, *wanted, *version, "--target", str(temporary)])
+        completed = process.run([*pip_for("install", target), *install])
         process.checked(completed, doing=f"installing what Lambda's {runtime} runtime holds", hint=_HINT)
-        requirements.unlink()
-        compile_ = [
-            str(python),
-            "-I",
-            "-m",
-            "compileall",
-            "-q",
-            "--invalidation-mode",
-            "unchecked-hash",
-            str(temporary),
-        ]
-        process.checked(process.run(compile_), doing=f"compiling for {runtime}", hint=_HINT)
-        os.rename(temporary, folder)  # noqa: PTH104 - the rename is what makes it appear whole
+        pins.unlink()
+        process.checked(process.run(compile_all), doing=f"compiling for {runtime}", hint=_HINT)
+        temporary.rename(folder)
     except ToolError:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-
-
-def applying(lock: str, profile: Profile) -> Iterator[str]:
-    """Yield the requirements of ``lock`` that apply to ``profile``'s target, without markers.
-
-    pip would evaluate markers for the Python it runs on.
-    """
-    from packaging.requirements import Requirement
-
-    joined = lock.replace("\\\n", " ")
-    for line in joined.splitlines():
-        requirement, *hashes = line.partition(" #")[0].split(" --hash=")
-        if not requirement.strip() or requirement.lstrip().startswith("#"):
-            continue
-        parsed = Requirement(requirement)
-        if parsed.marker is None or parsed.marker.evaluate(dict(profile.markers)):
-            pinned = f"{parsed.name}{parsed.specifier}"
-            yield " ".join([pinned, *(f"--hash={value.strip()}" for value in hashes)]) + "\n"

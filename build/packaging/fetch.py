@@ -66,10 +66,10 @@ def _batches(missing: Iterable[Wanted]) -> Iterator[tuple[Target, list[Pin]]]:
 def _fetch(pins: Sequence[Pin], target: Target, store: Store) -> dict[Wanted, Wheel]:
     with store.scratch() as folder:
         lines = folder / "pins.txt"
-        lines.write_text("".join(_line(pin) for pin in pins), encoding="utf-8")
+        lines.write_text("".join(pin.line for pin in pins), encoding="utf-8")
         wheels = folder / "wheels"
         process.checked(
-            process.run([*_pip_download(target), "--dest", str(wheels), "--requirement", str(lines)]),
+            process.run([*pip_for("download", target), "--dest", str(wheels), "--requirement", str(lines)]),
             doing=f"fetching wheels for {target}",
             hint="run `invoke build` again when the package index can be reached",
         )
@@ -108,16 +108,13 @@ def _key(want: Wanted) -> Digest:
     return Digest.of_bytes(f"{pin.name} {pin.version} {sorted(pin.sha256s)} {profile_of(target)}".encode())
 
 
-def _line(pin: Pin) -> str:
-    return f"{pin.name}=={pin.version} {' '.join(f'--hash=sha256:{s}' for s in sorted(pin.sha256s))}\n"
-
-
-def _pip_download(target: Target) -> list[str]:
+def pip_for(verb: str, target: Target) -> list[str]:
+    """Return pip's ``verb`` for exact, hashed pins: wheels only, and those of ``target``."""
     profile = profile_of(target)
     platforms = [word for platform in profile.platforms for word in ("--platform", platform)]
     minor = target.runtime.minor
     return [
-        *(sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes", "--only-binary=:all:"),
+        *(sys.executable, "-m", "pip", verb, "--no-deps", "--require-hashes", "--only-binary=:all:"),
         *("--implementation", "cp", "--python-version", f"3.{minor}", "--abi", f"cp3{minor}", *platforms),
         *("--disable-pip-version-check", "--no-input", "--progress-bar", "off"),
     ]

@@ -5,6 +5,7 @@ stamped into the file, so Dependabot, Renovate and people may edit it. Pins that
 more are found when the wheels' METADATA is walked (`resolve`).
 """
 
+import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
@@ -37,9 +38,14 @@ class Lock:
 
     def selected(self, target: Target) -> tuple[Pin, ...]:
         """Return the pins whose markers hold on ``target``, sorted by name."""
-        environment = dict(profile_of(target).markers)
-        chosen = [p for p in self.pins if p.marker is None or p.marker.evaluate(environment)]
-        return tuple(sorted(chosen, key=lambda pin: (pin.name, pin.version)))
+        return selected(self.pins, target)
+
+
+def selected(pins: Iterable[Pin], target: Target) -> tuple[Pin, ...]:
+    """Return those of ``pins`` whose markers hold on ``target``, sorted by name."""
+    environment = dict(profile_of(target).markers)
+    chosen = [pin for pin in pins if pin.marker is None or pin.marker.evaluate(environment)]
+    return tuple(sorted(chosen, key=lambda pin: (pin.name, pin.version)))
 
 
 def targets_of(spec: Spec) -> tuple[Target, ...]:
@@ -126,13 +132,14 @@ def _compile(workspace: Workspace, spec: Spec, *, upgrade: bool) -> None:
         *(_uv(), "pip", "compile", f"{spec.identity}/{WANTED}", "--output-file", f"{spec.identity}/{LOCKED}"),
         *("--universal", "--generate-hashes", "--python-version", lowest.version, "--quiet"),
         *("--custom-compile-command", "invoke lock"),
-        # It resolves for the version above; named, or uv asks every Python it finds who it is: 7 s behind pyenv's shims.
+        # Named, or uv asks every Python it finds who it is, which takes 7 s behind pyenv's shims.
         *("--python", sys.executable, "--no-python-downloads"),
         *constraints,
         *(["--upgrade"] if upgrade else []),
     ]
     process.checked(
-        process.run(argv, cwd=root),
+        # uv brings certificates of its own; behind a proxy that a company trusts only the system's are right.
+        process.run(argv, cwd=root, env={"UV_SYSTEM_CERTS": "true", "UV_NATIVE_TLS": "true", **os.environ}),
         doing=f"locking {spec.identity}",
         hint=f"change {spec.identity}/{WANTED}, then run `invoke lock`",
     )

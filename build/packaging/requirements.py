@@ -27,6 +27,11 @@ class Pin:
     sha256s: frozenset[str]
     """Hex digests of every file of this version that the lock allows."""
 
+    @property
+    def line(self) -> str:
+        """For pip, without the marker: pip would evaluate it on the host."""
+        return f"{self.name}=={self.version} {' '.join(f'--hash=sha256:{each}' for each in sorted(self.sha256s))}\n"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:

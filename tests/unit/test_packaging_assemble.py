@@ -1,14 +1,21 @@
+import os
+import shutil
 import sys
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from packaging.utils import parse_wheel_filename
 
+from build.digest import Digest
 from build.errors import FindingsError, InputError
 from build.model import Architecture, Runtime, Target
+from build.packaging import fetch
 from build.packaging.assemble import build_workspace
-from build.packaging.locks import read_locks
+from build.packaging.locks import read_locks, targets_of
 from build.packaging.store import Store
+from build.project.profiles import profile_of
 from tests.builders import function_spec, layer_spec, lock_line, make_wheel, make_workspace, write_files
 
 HERE = Runtime(sys.version_info.minor)  # its interpreter is certainly there
@@ -18,7 +25,24 @@ CP = f"cp3{HERE.minor}"
 
 def built(workspace, store=None):
     store = store or Store(workspace.root / "store")
-    return build_workspace(workspace, read_locks(workspace), store, on_progress=lambda _: None)
+    locks = read_locks(workspace)
+    if "PIP_FIND_LINKS" in os.environ and not (store.root / "wheels").exists():
+        stock(store, Path(os.environ["PIP_FIND_LINKS"]), workspace, locks)
+    return build_workspace(workspace, locks, store, on_progress=lambda _: None)
+
+
+def stock(store, index, workspace, locks):
+    """Take the wheels in as `fetch` does once pip is done; pip itself is put to the test in test_packaging_resolve."""
+    for spec in workspace.specs:
+        for target in targets_of(spec):
+            accepted = set(profile_of(target).tags)
+            for pin in locks[spec.identity].selected(target):
+                with store.scratch() as folder:
+                    for wheel in index.glob("*.whl"):
+                        fits = not accepted.isdisjoint(parse_wheel_filename(wheel.name)[3])
+                        if fits and Digest.of_file(wheel).hex in pin.sha256s:
+                            shutil.copy(wheel, folder)
+                    list(fetch._take_in(folder, {pin.name: pin}, target, store))
 
 
 def names(artifact):
