@@ -43,15 +43,22 @@ def _candidates(runtime: Runtime) -> Iterator[Path]:
     if sys.version_info[:2] == (3, runtime.minor):
         # The interpreter below a venv: its site-packages must not reach a function.
         yield Path(getattr(sys, "_base_executable", sys.executable))
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     name = "python.exe" if os.name == "nt" else f"bin/python{runtime.version}"
-    versions = (pyenv / "versions").glob(f"{runtime.version}.*")
+    versions = [folder for root in _pyenv_roots() for folder in (root / "versions").glob(f"{runtime.version}.*")]
     newest_first = sorted(versions, key=lambda path: _patch(path.name), reverse=True)
     yield from (path / name for path in newest_first if (path / name).exists())
     # After pyenv's own folder: on PATH there may be a pyenv shim, which runs only versions made global.
     on_path = shutil.which(f"python{runtime.version}")
     if on_path:
         yield Path(on_path)
+
+
+def _pyenv_roots() -> tuple[Path, ...]:
+    """Return where pyenv may be: where it says, in the home folder, beside its shims on PATH."""
+    said = os.environ.get("PYENV_ROOT")
+    on_path = (Path(entry) for entry in os.environ.get("PATH", "").split(os.pathsep) if entry)
+    shims = [entry.parent for entry in on_path if entry.name == "shims"]
+    return tuple(dict.fromkeys([*([Path(said)] if said else []), Path.home() / ".pyenv", *shims]))
 
 
 def _patch(version: str) -> int:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from packaging.tags import Tag
 
 BUNDLED = frozenset(
-    "awslambdaric boto3 botocore jmespath python-dateutil s3transfer six snapshot-restore-py urllib3".split()
+    "awslambdaric boto3 botocore jmespath python-dateutil s3transfer simplejson six snapshot-restore-py urllib3".split()
 )
 """Distributions every runtime brings; they ship only when a lock pins them."""
 

@@ -1,6 +1,7 @@
-"""What goes wrong on the main road ends in its own error, with its exit code and a hint, and leaves nothing half-done."""
+"""Wrong input ends in its own error, with its exit code and a hint, and leaves nothing half-done."""
 
-import os
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -125,9 +126,7 @@ def test_without_terraform_and_network_the_error_says_how_to_get_it(checkout, tm
         tools = tmp_path / "tools"
         tools.mkdir()
         for tool in ("git", "ps"):
-            for folder in os.environ["PATH"].split(os.pathsep):
-                if os.path.exists(f"{folder}/{tool}") and not (tools / tool).exists():
-                    (tools / tool).symlink_to(f"{folder}/{tool}")
+            (tools / tool).symlink_to(shutil.which(tool) or tool)
         said = refused(
             checkout,
             "deploy",
@@ -167,7 +166,7 @@ def test_the_embedded_cloud_starts_tells_where_it_is_and_ends(checkout):
     checkout.run("local.start")
     told = checkout.json("local.status")
     assert told["endpoint"].startswith("http://127.0.0.1:")
-    assert os.path.exists(told["log"])
+    assert Path(told["log"]).exists()
     assert f"pid {told['pid']}" in checkout.run("local.stop").stderr
     assert checkout.json("local.status")["pid"] is None
     assert "no embedded cloud" in checkout.run("local.stop").stderr

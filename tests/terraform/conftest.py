@@ -7,6 +7,8 @@ attached to by everyone, it makes the suites four times as fast.
 import os
 import re
 import shutil
+import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,12 +50,20 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
     )
     assert installed.code == 0, installed.stderr
     (binary,) = (root / "data" / "providers").glob("*/*/*/*/*/terraform-provider-aws*")
-    provider = start([str(binary), "-debug"], env=environ)
+    log = root / "provider.log"  # not a pipe: it would be full in the end, and the provider would wait for ever
+    provider = start([str(binary), "-debug"], env=environ, log=log)
     try:
-        assert provider.stdout
-        said = (re.search(r"TF_REATTACH_PROVIDERS='(.+)'", line.decode()) for line in provider.stdout)
-        attach = next(found[1] for found in said if found)
-        yield Copy(root, {**environ, "TF_REATTACH_PROVIDERS": attach})
+        yield Copy(root, {**environ, "TF_REATTACH_PROVIDERS": _address(provider, log)})
     finally:
         provider.kill()
-        provider.communicate()
+        provider.wait()
+
+
+def _address(provider: "subprocess.Popen[bytes]", log: Path) -> str:
+    """Wait until the provider has said where it listens."""
+    deadline = time.monotonic() + 60
+    while provider.poll() is None and time.monotonic() < deadline:
+        if said := re.search(r"TF_REATTACH_PROVIDERS='(.+)'", log.read_text("utf-8")):
+            return said[1]
+        time.sleep(0.05)
+    pytest.fail(f"the provider did not start\n{log.read_text('utf-8')}")

@@ -37,7 +37,7 @@ def test_python_reads_the_archive_back(tmp_path):
 
 
 def test_the_bytes_of_one_fixed_tree_never_change(tmp_path):
-    """If this fails on purpose, every artifact of every user is deployed anew: raise _FORMAT in recipes.py and say why."""
+    """If this fails on purpose, every artifact of every user is deployed anew: raise recipes._FORMAT, say why."""
     digest, _ = write_archive(TREE, tmp_path / "a.zip")
     assert str(digest) == GOLDEN
 

@@ -103,7 +103,7 @@ def test_a_functions_own_source_that_does_not_compile_is_an_error_with_all_place
 @pytest.mark.parametrize("minor", [10, 11, 12, 13])
 def test_every_runtimes_own_python_makes_the_same_bytes_twice(tmp_path, minor):
     files = {
-        f"demo/m{i}.py": f"'''Doc {i}.'''\nclass C:\n    x: int = {i}\n    def f(self):\n        return [self.x, 'a', (1, {i})]\n"
+        f"demo/m{i}.py": f"class C:\n    x: int = {i}\n    def f(self):\n        return [self.x, 'a', (1, {i})]\n"
         for i in range(20)
     }
     made = []

@@ -47,6 +47,13 @@ class TestOnABareMachine:
         newest = script(bare_machine / "pyenv/versions/3.99.10/bin/python3.99", "3.99")
         assert interpreter_of(Runtime(99)) == newest
 
+    def test_pyenv_is_found_beside_its_shims_where_no_variable_names_it(self, bare_machine, monkeypatch):
+        monkeypatch.delenv("PYENV_ROOT")
+        monkeypatch.setenv("HOME", str(bare_machine))
+        monkeypatch.setenv("PATH", str(bare_machine / "tools/shims"))
+        there = script(bare_machine / "tools/versions/3.99.1/bin/python3.99", "3.99")
+        assert interpreter_of(Runtime(99)) == there
+
     def test_path_is_searched(self, bare_machine):
         on_path = script(bare_machine / "bin/python3.99", "3.99")
         assert interpreter_of(Runtime(99)) == on_path

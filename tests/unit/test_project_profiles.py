@@ -45,4 +45,8 @@ def test_every_profile_lists_every_glibc_minor_because_pip_takes_platforms_liter
 
 def test_markers_are_those_of_lambda_and_not_of_this_machine():
     markers = profile_of(Target(Runtime(12), Architecture.ARM64)).markers
-    assert (markers["python_version"], markers["platform_machine"], markers["sys_platform"]) == ("3.12", "aarch64", "linux")
+    assert (markers["python_version"], markers["platform_machine"], markers["sys_platform"]) == (
+        "3.12",
+        "aarch64",
+        "linux",
+    )

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
 import telemetry
 
 telemetry.cold_start("numpy", "pandas")

@@ -5,12 +5,13 @@ import os
 from dataclasses import asdict
 from typing import Any
 
-import telemetry
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
+
+import telemetry
 from order_book import TAKE_MILLISECONDS, InvalidOrderError, Order, OrderBook, OrderConflictError, Receipt
 
 telemetry.cold_start("aws-lambda-powertools", "boto3")
