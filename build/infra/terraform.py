@@ -24,6 +24,9 @@ from build.results import DeployedFunction, Outputs, Plan, ResourceChange
 _PARALLELISM = 30
 """Terraform's 10 would leave it idle: the provider waits 25 s for every queue it makes."""
 
+_GOGC = "400"
+"""Go collects garbage less often: a plan took 4.9 s instead of 6.6 s, `show` 3.3 s instead of 4.4 s, for 45 MB more."""
+
 
 class TerraformAdapter(Terraform):  # type: ignore[misc]
     """Terraform for one env. Every verb calls `init`, which costs nothing when nothing changed.
@@ -52,7 +55,10 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
         self.providers = provider_source(root, environ)
         self._binary = terraform_binary(root, environ, runner=runner)
         # TF_CLI_ARGS and TF_WORKSPACE would change what the commands below mean.
-        self._environ = {k: v for k, v in environ.items() if not k.startswith(("TF_CLI_ARGS", "TF_WORKSPACE"))} | {
+        kept = {k: v for k, v in environ.items() if not k.startswith(("TF_CLI_ARGS", "TF_WORKSPACE"))}
+        self._environ = {
+            "GOGC": _GOGC,
+            **kept,
             "CHECKPOINT_DISABLE": "1",
             "TF_CLI_CONFIG_FILE": str(self.providers.cli_config),
             "TF_DATA_DIR": str(self._generated / "terraform"),

@@ -10,7 +10,7 @@ import pytest
 from tests.builders import lock_line, make_wheel
 from tests.checkout import make_checkout
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("main-road")]
+pytestmark = pytest.mark.slow
 
 TEAPOT = """\
 import json
@@ -173,19 +173,25 @@ def test_touching_one_function_changes_only_that_one(checkout, first):
     assert functions["pourer"]["answer"]["touched"] == 1
 
 
-def test_a_cloud_that_was_killed_is_noticed_and_started_anew(checkout, first):
-    pid = checkout.json("local.status")["pid"]
-    os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: checkout.json("local.status")["pid"] is None)
-    assert "invoke deploy --env local" in checkout.run("status", code=2).stderr
-    again = checkout.json("deploy", "--env", "local")
-    assert all(row["answer"] for row in again["functions"])
-    assert checkout.json("local.status")["pid"] != pid
-
-
 def test_destroy_leaves_no_function_and_no_role(checkout, first):
-    checkout.json("deploy", "--env", "local")
     checkout.run("destroy", "--env", "local")
     assert checkout.client("lambda").list_functions()["Functions"] == []
     assert checkout.client("iam").list_roles()["Roles"] == []
     assert "nothing to change" in checkout.run("destroy", "--env", "local").stderr
+
+
+def test_a_cloud_that_was_killed_is_noticed_and_started_anew(tmp_path):
+    checkout = make_checkout(tmp_path)
+    try:
+        checkout.run("new", "hello")
+        checkout.json("deploy")
+        pid = checkout.json("local.status")["pid"]
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: checkout.json("local.status")["pid"] is None)
+        assert "invoke deploy --env local" in checkout.run("status", code=2).stderr
+        (again,) = checkout.json("deploy")["functions"]
+        assert again["answer"]
+        assert again["changed"]
+        assert checkout.json("local.status")["pid"] not in {pid, None}
+    finally:
+        checkout.close()
