@@ -164,7 +164,7 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
             raise InputError(
                 msg,
                 facts=[f"envs there: {have or 'none'}"],
-                hint=f"cp terraform/envs/dev{name[len(self._env) :]} terraform/envs/{name}",
+                hint=f"adapt a copy: `cp terraform/envs/dev{name[len(self._env) :]} terraform/envs/{name}`",
             )
         return path
 

@@ -143,7 +143,7 @@ def test_bytes_that_were_not_built_and_missing_ones_are_refused_together(account
 
 
 def test_another_account_is_refused(account):
-    handoff = account.handoff("dev") | {"account_id": "123456789013"}
+    handoff = account.handoff("dev") | {"account_id": "9" * 12}
     with pytest.raises(AwsError, match="another AWS account than dev"):
         account.plan(handoff)
 

@@ -58,7 +58,7 @@ def _read(tokens: list[str]) -> tuple[Shape, list[str]]:
 
 
 def differences(shape: Shape, value: Any, at: str = "") -> Iterator[str]:
-    """Say which keys only one side has; ``visited`` paths of objects come first in the line."""
+    """Say which keys only one side has."""
     if value is None or isinstance(shape, str):
         if isinstance(value, dict | list):
             yield f"{at} is declared {shape}, but holds more"
