@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from build.errors import AwsError, InputError
+from build.errors import AwsError
 from build.model import Env
 
 
@@ -34,7 +34,7 @@ class Aws:
             s3.create_bucket(Bucket=bucket, **place)
 
     def guard(self) -> None:
-        """Raise AwsError without credentials, InputError against another account than the env's."""
+        """Raise AwsError without credentials, or with those of another account than the env's."""
         if self.env.is_local:
             return
         from botocore.exceptions import BotoCoreError, ClientError
@@ -48,7 +48,7 @@ class Aws:
                 hint=f"run `aws sso login`, or set AWS_PROFILE, then `invoke plan --env {self.env.name}`",
             ) from None
         if got != self.env.account_id:
-            raise InputError(
+            raise AwsError(
                 f"these credentials are for another account than env {self.env.name}",
                 facts=[f"expected account {self.env.account_id} (slipway.toml, [env.{self.env.name}])", f"got {got}"],
                 hint="set AWS_PROFILE to the right account, or correct account_id in slipway.toml, "

@@ -7,7 +7,7 @@ import pytest
 from moto import mock_aws
 
 from build.digest import Digest
-from build.errors import AwsError, InputError
+from build.errors import AwsError
 from build.model import Architecture, Artifact, Env
 from build.release.aws import Aws
 from build.release.ledger import record, release_id
@@ -165,7 +165,7 @@ class TestTheGuard:
 
     def test_another_account_is_refused_with_both_numbers(self):
         other = "123456789012"[::-1]
-        with pytest.raises(InputError, match="another account") as caught:
+        with pytest.raises(AwsError, match="another account") as caught:
             Aws(env=self.env(other), environ={}).guard()
         assert other in caught.value.facts[0]
         assert caught.value.facts[1] == "got 123456789012"
