@@ -5,6 +5,7 @@ tasks, so that listing them is instant. Anything that reaches a real account nam
 """
 
 import functools
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit, Failure
 from invoke.tasks import task
 
-from build.errors import EXIT_CODE_OF_A_BUG, SlipwayError
+from build.errors import EXIT_CODE_OF_A_BUG, SlipwayError, ToolError
 
 ROOT = Path(__file__).resolve().parent
 
@@ -30,12 +31,20 @@ def verb(**options: Any) -> Callable[[Verb], Verb]:
     def decorate(function: Verb) -> Verb:
         @functools.wraps(function)
         def run(*args: Any, **kwargs: Any) -> None:
+            # A cancelled CI job sends SIGTERM: then, too, what runs is ended gently and locks are let go.
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
             try:
                 function(*args, **kwargs)
             except SlipwayError as error:
                 raise Exit(str(error), code=error.exit_code) from None
             except (Exit, Failure):
                 raise
+            except KeyboardInterrupt:
+                raise Exit("stopped", code=130) from None
+            except OSError as reason:
+                place = f": {reason.filename}" if reason.filename else ""
+                hint = "hint: free some room, or mend the permissions, then run the same command"
+                raise Exit(f"error: {reason.strerror or reason}{place}\n{hint}", code=ToolError.exit_code) from None
             except Exception:
                 traceback.print_exc()
                 bug = "error: this is a bug in Slipway\nhint: run `invoke doctor` and report both"
@@ -91,7 +100,7 @@ def size(c: Context, function: str = "", env: str = "local") -> None:
     verbs.size(ROOT, env, function)
 
 
-# ── ship ──────────────────────────────────────────────────────────────────────────────────────
+# ── deploy ─────────────────────────────────────────────────────────────────────────────────────
 
 
 @verb()
@@ -102,12 +111,17 @@ def plan(c: Context, env: str = "local") -> None:
     verbs.plan(ROOT, env)
 
 
-@verb(help={"json": "one JSON object on stdout"})
-def deploy(c: Context, env: str = "local", json: bool = False) -> None:
+@verb(
+    help={
+        "json": "one JSON object on stdout",
+        "allow_delete": "also delete queues, functions and log groups, with what they hold",
+    }
+)
+def deploy(c: Context, env: str = "local", json: bool = False, allow_delete: bool = False) -> None:
     """Plan, apply, roll out and record; on local, show each function's answer."""
     from build import verbs
 
-    verbs.deploy(ROOT, env, as_json=json)
+    verbs.deploy(ROOT, env, as_json=json, allow_delete=allow_delete)
 
 
 @verb(help={"yes": "really; needed for every env but local"})

@@ -27,16 +27,15 @@ def examine(root: Path) -> Iterator[Row]:
     yield "invoke", "ok", version("invoke")
     yield from _build_package(root)
     yield _row("Terraform", lambda: str(terraform_binary(root, os.environ)))
-    yield "AWS provider", "ok", f"from {provider_source(root, os.environ).source}"
+    yield _row("AWS provider", lambda: f"from {provider_source(root, os.environ).source}")
     uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
     yield "uv", "ok" if uv else "missing", uv or "locks cannot be written"
     used = _used_runtimes(root)
     for runtime in RUNTIMES:
         if runtime in used:
             yield _row(f"{runtime} (used)", lambda runtime=runtime: str(interpreter_of(runtime)))  # type: ignore[misc]
-    running = cloud.running(root)
-    yield "embedded cloud", "ok" if running else "none", running.endpoint if running else "not running"
-    yield "AWS", *_credentials()
+    yield _row("embedded cloud", lambda: _cloud(root))
+    yield _row("AWS credentials", _credentials)
 
 
 def _build_package(root: Path) -> Iterator[Row]:
@@ -49,10 +48,15 @@ def _build_package(root: Path) -> Iterator[Row]:
 
 
 def _row(what: str, find: Callable[[], str]) -> Row:
+    """Return what ``find`` finds; whatever keeps it from finding is the row, never the end of the report."""
+    from botocore.exceptions import BotoCoreError
+
     try:
         return what, "ok", find()
     except SlipwayError as error:
         return what, "missing", f"{error.summary}; {error.hint}"
+    except (BotoCoreError, OSError) as error:
+        return what, "missing", str(error)
 
 
 def _used_runtimes(root: Path) -> set[object]:
@@ -64,9 +68,14 @@ def _used_runtimes(root: Path) -> set[object]:
     return layers | {spec.target.runtime for spec in workspace.functions}
 
 
-def _credentials() -> tuple[str, str]:
+def _cloud(root: Path) -> str:
+    running = cloud.running(root)
+    return running.endpoint if running else "none runs"
+
+
+def _credentials() -> str:
     """Say whether there are credentials, never what they are."""
     import botocore.session
 
     found = botocore.session.get_session().get_credentials()
-    return ("ok", f"credentials by {found.method}") if found else ("none", "no credentials: only env local works")
+    return f"by {found.method}" if found else "none: only env local works"

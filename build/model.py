@@ -74,6 +74,13 @@ class Env:
     artifact_bucket: str
 
     @property
+    def partition(self) -> str:
+        """What the env's ARNs begin with, behind ``arn:``."""
+        # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
+        prefixes = {"cn-": "aws-cn", "us-gov-": "aws-us-gov", "eusc-": "aws-eusc"}
+        return next((name for prefix, name in prefixes.items() if self.region.startswith(prefix)), "aws")
+
+    @property
     def is_local(self) -> bool:
         """True for the embedded cloud, which needs no account."""
         return self.name == LOCAL
@@ -105,7 +112,7 @@ class Permission:
 
     actions: tuple[str, ...]
     resources: tuple[str, ...]
-    """ARNs; ``{region}``, ``{account}``, ``{env}`` and ``{name}`` are filled in at the hand-off."""
+    """ARNs, with the placeholders of `Workspace.filled`."""
     reason: str | None
     """Why a wildcard is needed; required when there is one."""
 
@@ -136,6 +143,11 @@ class FunctionSpec:
     def identity(self) -> str:
         """``functions/orders``: how people and messages name it."""
         return f"functions/{self.name}"
+
+    @property
+    def own_layers(self) -> tuple[str, ...]:
+        """Those of `layers` that are folders of this repository."""
+        return tuple(layer for layer in self.layers if not layer.startswith("arn:"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,9 +205,26 @@ class Workspace:
         """Every folder, layers first: functions lean on them."""
         return (*self.layers, *self.functions)
 
-    def folder_of(self, env: str) -> Path:
-        """Return where what is generated for ``env`` goes: the hand-off, the plan, Terraform's data."""
-        return self.generated / env
+    @property
+    def env_folder(self) -> Path:
+        """Where what is generated for the env goes: the hand-off, the plan, Terraform's data."""
+        return self.generated / self.env.name
+
+    def function_name(self, name: str) -> str:
+        """Return what AWS calls the function ``name``."""
+        return f"{self.prefix}-{name}"
+
+    def log_group(self, name: str) -> str:
+        """Return the log group of the function ``name``."""
+        return f"/aws/lambda/{self.function_name(name)}"
+
+    def filled(self, arn: str) -> str:
+        """Return ``arn`` with our placeholders filled in, and no others: policies have variables of their own."""
+        env = self.env
+        values = {"name": self.name, "env": env.name, "region": env.region, "account": env.account_id}
+        for placeholder, value in {**values, "partition": env.partition}.items():
+            arn = arn.replace(f"{{{placeholder}}}", value)
+        return arn
 
 
 # ── resolve ───────────────────────────────────────────────────────────────────────────────────

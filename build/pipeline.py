@@ -7,7 +7,7 @@ adds objects by digest; `apply` alone changes what runs, and only by the plan th
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from build import process
 from build.checks import check
-from build.errors import FindingsError, ToolError
+from build.errors import FindingsError, InputError, ToolError
 from build.infra.backend import state_bucket
 from build.infra.terraform import TerraformAdapter
 from build.local import cloud, runtime_bundle
@@ -26,7 +26,7 @@ from build.packaging.store import Store
 from build.release.aws import Aws
 from build.release.calls import call, read_event, sample_events
 from build.release.handoff import handoff_of, write_handoff
-from build.release.ledger import record, release_id
+from build.release.ledger import Ledger, release_id
 from build.release.publishers import S3Publisher, publish_all
 from build.release.rollout import roll_out
 from build.report import Reporter
@@ -37,8 +37,8 @@ def build(workspace: Workspace, show: Reporter) -> Built:
     """Make every artifact and check it. Touches nothing but .artifacts/ and the package index."""
     with show.stage("lock"):
         locks = read_locks(workspace)
-    with show.stage("build") as say:
-        artifacts = build_workspace(workspace, locks, Store(workspace.generated / "store"), on_progress=say)
+    with show.stage("build"):
+        artifacts = build_workspace(workspace, locks, Store(workspace.generated / "store"), on_progress=show.say)
     with show.stage("check"):
         findings = check(workspace, artifacts)
     show.findings(findings)
@@ -47,41 +47,49 @@ def build(workspace: Workspace, show: Reporter) -> Built:
 
 
 def plan(workspace: Workspace, show: Reporter) -> Planned:
-    """Build, publish, and plan against finished bytes."""
-    return _plan(*prepare(workspace, show), show)
+    """Build, publish, and plan against finished bytes; the state is read, not locked."""
+    built, aws = prepare(workspace, show)
+    return _plan(built, aws, _terraform(workspace, aws, show), show, lock=False)
 
 
-def deploy(workspace: Workspace, show: Reporter) -> Deployed:
+def deploy(workspace: Workspace, show: Reporter, *, allow_delete: bool = False) -> Deployed:
     """Plan, apply that plan, roll out, record; on the embedded cloud, ask every function its first sample event."""
     built, aws = prepare(workspace, show)
-    planned = _plan(built, aws, show)
+    terraform = _terraform(workspace, aws, show)
+    planned = _plan(built, aws, terraform, show, lock=True)
     show.plan(planned.plan)
-    outputs = _apply(planned, aws, show)
-    with show.stage("roll out") as say:
-        rollouts = roll_out(outputs, aws.client("lambda"), on_progress=say)
-    release = None
-    if not planned.plan.is_empty or any(rollout.moved for rollout in rollouts):
-        with show.stage("record") as say:
-            release = _release(planned, rollouts)
-            say(record(release, aws.client("s3"), workspace.env.artifact_bucket))
-    answers: tuple[Answer, ...] = ()
-    if workspace.env.is_local:
-        with show.stage("ask") as say:
-            answers = tuple(_ask(workspace, outputs, aws, say))
-    return Deployed(planned=planned, outputs=outputs, rollouts=rollouts, release=release, answers=answers)
+    if not (allow_delete or workspace.env.is_local):
+        _refuse_losses(planned.plan, workspace)
+    outputs = _apply(planned.plan, terraform, show)
+    ledger = Ledger(s3=aws.client("s3"), bucket=workspace.env.artifact_bucket, owner=workspace.env.account_id)
+    with show.stage("roll out"):
+        newest = ledger.newest()
+        digests = {name: artifact.digest for name, artifact in built.build.functions.items()}
+        released = newest["versions"] if newest else {}
+        rollouts = roll_out(outputs, digests, released, aws.client("lambda"), on_progress=show.say)
+    release = _release(planned, rollouts)
+    is_new = not release.tells_the_same_as(newest)
+    if is_new:
+        with show.stage("record"):
+            show.say(ledger.record(release))
+    answers = tuple(_ask(workspace, outputs, aws, show)) if workspace.env.is_local else ()
+    return Deployed(
+        planned=planned, outputs=outputs, rollouts=rollouts, release=release if is_new else None, answers=answers
+    )
 
 
 def destroy(workspace: Workspace, show: Reporter) -> Plan:
     """Remove everything Terraform made in the env; artifacts and the ledger stay."""
     aws = connect(workspace, show)
+    terraform = _terraform(workspace, aws, show)
     nothing = replace(workspace, functions=(), layers=())
     write_handoff(handoff_of(nothing, ()), _handoff_path(workspace))
-    with show.stage("plan") as say:
-        saved = _terraform(workspace, aws, say).plan(_handoff_path(workspace), destroy=True)
+    with show.stage("plan"):
+        saved = terraform.plan(_handoff_path(workspace), destroy=True)
     show.plan(saved)
     if not saved.is_empty:
-        with show.stage("destroy") as say:
-            _terraform(workspace, aws, say).apply(saved)
+        with show.stage("destroy"):
+            terraform.apply(saved)
     return saved
 
 
@@ -96,17 +104,33 @@ def prepare(workspace: Workspace, show: Reporter) -> tuple[Built, Aws]:
 def connect(workspace: Workspace, show: Reporter) -> Aws:
     """Return the way to the env's AWS: the embedded cloud, started if need be, or the right account and no other."""
     env = workspace.env
+    buckets = (state_bucket(workspace.root, env.name), env.artifact_bucket)
+    if not env.is_local:
+        aws = Aws(env=env, environ=os.environ)
+        aws.guard()
+        for bucket in buckets:
+            aws.require_bucket(bucket)
+        return aws
+    with show.stage("cloud"):
+        running, started = cloud.ensure(workspace.root)
+        show.say(f"{'started' if started else 'found'} at {running.endpoint}")
+        aws = Aws(env=env, environ=cloud.isolated(os.environ, running, env))
+        for bucket in buckets:
+            aws.ensure_bucket(bucket)
+    return aws
+
+
+def reach(workspace: Workspace) -> Aws:
+    """Return the way to an env that something was deployed to; nothing is started or made for it."""
+    env = workspace.env
     if not env.is_local:
         aws = Aws(env=env, environ=os.environ)
         aws.guard()
         return aws
-    with show.stage("cloud") as say:
-        running, started = cloud.ensure(workspace.root)
-        say(f"{'started' if started else 'found'} at {running.endpoint}")
-        aws = Aws(env=env, environ=cloud.isolated(os.environ, running, env))
-        for bucket in (state_bucket(workspace.root, env.name), env.artifact_bucket):
-            aws.ensure_bucket(bucket)
-    return aws
+    running = cloud.running(workspace.root)
+    if running is None:
+        raise InputError("no embedded cloud runs, so nothing is deployed", hint="run `invoke deploy --env local`")
+    return Aws(env=env, environ=cloud.isolated(os.environ, running, env))
 
 
 @contextmanager
@@ -114,7 +138,7 @@ def alone(workspace: Workspace) -> Iterator[None]:
     """Keep other runs in this checkout from the env's hand-off and plan; other checkouts meet the state lock."""
     from filelock import FileLock, Timeout
 
-    folder = workspace.folder_of(workspace.env.name)
+    folder = workspace.env_folder
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / "lock", timeout=0):
@@ -127,23 +151,37 @@ def alone(workspace: Workspace) -> Iterator[None]:
         ) from None
 
 
-def _plan(built: Built, aws: Aws, show: Reporter) -> Planned:
+def _plan(built: Built, aws: Aws, terraform: TerraformAdapter, show: Reporter, *, lock: bool) -> Planned:
     workspace = built.workspace
-    with show.stage("publish") as say:
-        publisher = S3Publisher(aws.client("s3"), workspace.env.artifact_bucket)
-        published = publish_all(built.build.artifacts, publisher, on_progress=say)
+    with show.stage("publish"):
+        env = workspace.env
+        publisher = S3Publisher(s3=aws.client("s3"), bucket=env.artifact_bucket, owner=env.account_id)
+        published = publish_all(built.build.artifacts, publisher, on_progress=show.say)
     handoff = handoff_of(workspace, published)
     handoff_digest = write_handoff(handoff, _handoff_path(workspace))
-    with show.stage("plan") as say:
-        saved = _terraform(workspace, aws, say).plan(_handoff_path(workspace))
+    with show.stage("plan"):
+        saved = terraform.plan(_handoff_path(workspace), lock=lock)
     return Planned(built=built, published=published, handoff=handoff, handoff_digest=handoff_digest, plan=saved)
 
 
-def _apply(planned: Planned, aws: Aws, show: Reporter) -> Outputs:
+def _apply(saved: Plan, terraform: TerraformAdapter, show: Reporter) -> Outputs:
     """Apply the saved plan; an empty one only reads what is there."""
-    with show.stage("apply") as say:
-        terraform = _terraform(planned.built.workspace, aws, say)
-        return terraform.outputs() if planned.plan.is_empty else terraform.apply(planned.plan)
+    if saved.is_empty:
+        return terraform.outputs()
+    with show.stage("apply"):
+        return terraform.apply(saved)
+
+
+def _refuse_losses(saved: Plan, workspace: Workspace) -> None:
+    """Raise InputError for deletes that nothing brings back: messages, logs, and functions with their versions."""
+    lost = [change.address for change in saved.changes if change.loses_data]
+    if lost:
+        env = workspace.env.name
+        raise InputError(
+            f"this deploy of {env} would delete what nothing brings back; nothing was changed",
+            facts=lost,
+            hint=f"if that is meant, run `invoke deploy --env {env} --allow-delete`",
+        )
 
 
 def _stop_on_errors(findings: Iterable[Finding]) -> None:
@@ -154,22 +192,23 @@ def _stop_on_errors(findings: Iterable[Finding]) -> None:
         raise FindingsError("the checks found errors", facts=facts, hint="; ".join(hints))
 
 
-def _terraform(workspace: Workspace, aws: Aws, say: Callable[[str], None]) -> TerraformAdapter:
-    return TerraformAdapter(workspace.root, workspace.env.name, environ=aws.environ, on_progress=say)
+def _terraform(workspace: Workspace, aws: Aws, show: Reporter) -> TerraformAdapter:
+    return TerraformAdapter(workspace.root, workspace.env.name, environ=aws.environ, on_progress=show.say)
 
 
 def _handoff_path(workspace: Workspace) -> Path:
-    return workspace.folder_of(workspace.env.name) / "handoff.tfvars.json"
+    return workspace.env_folder / "handoff.tfvars.json"
 
 
-def _ask(workspace: Workspace, outputs: Outputs, aws: Aws, say: Callable[[str], None]) -> Iterator[Answer]:
-    for runtime in sorted({spec.target.runtime for spec in workspace.functions}):
-        runtime_bundle.ensure(workspace.root, runtime, on_progress=say)
-    for spec in workspace.functions:
-        if sample_events(spec):
-            say(spec.name)
-            function_name = outputs.functions[spec.name].function_name
-            yield call(spec.name, function_name, read_event(spec, None), aws.client("lambda"))
+def _ask(workspace: Workspace, outputs: Outputs, aws: Aws, show: Reporter) -> Iterator[Answer]:
+    with show.stage("ask"):
+        for runtime in sorted({spec.target.runtime for spec in workspace.functions}):
+            runtime_bundle.ensure(workspace.root, runtime, on_progress=show.say)
+        for spec in workspace.functions:
+            if sample_events(spec):
+                show.say(spec.name)
+                function_name = outputs.functions[spec.name].function_name
+                yield call(spec.name, function_name, read_event(spec, None), aws.invoker())
 
 
 def _release(planned: Planned, rollouts: tuple[Rollout, ...]) -> Release:
@@ -183,7 +222,8 @@ def _release(planned: Planned, rollouts: tuple[Rollout, ...]) -> Release:
         dirty=bool(_git(workspace.root, "status", "--porcelain")),
         handoff_digest=str(planned.handoff_digest),
         handoff=planned.handoff,
-        versions={rollout.function.name: rollout.after for rollout in rollouts},
+        versions={rollout.function.name: rollout.version for rollout in rollouts},
+        live={rollout.function.name: rollout.live for rollout in rollouts},
     )
 
 

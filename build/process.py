@@ -2,9 +2,10 @@
 
 import os
 import shlex
+import signal
 import subprocess
-import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
@@ -13,6 +14,9 @@ from build.errors import ToolError
 
 SHOWN_LINES = 10
 """How many of a failed program's last lines an error shows."""
+
+_LOOK_S = 0.1
+"""How often `follow` looks for new lines: a file tells nobody that it grew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +44,24 @@ class Runner(Protocol):
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         stdin: str | None = None,
-        on_line: Callable[[str], None] | None = None,
     ) -> Completed:
         """Run ``argv`` to its end."""
+        ...
+
+
+class Follower(Protocol):
+    """What `follow` is; tests pass their own."""
+
+    def __call__(
+        self,
+        argv: Sequence[str],
+        *,
+        log: Path,
+        on_line: Callable[[str], None],
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> Completed:
+        """Run ``argv`` to its end, telling its lines."""
         ...
 
 
@@ -52,50 +71,58 @@ def run(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     stdin: str | None = None,
-    on_line: Callable[[str], None] | None = None,
 ) -> Completed:
     """Run ``argv`` to its end and return what it printed, whatever its exit code.
 
-    ``env`` replaces the whole environment. ``on_line`` gets each line of stdout as it comes.
-    Raises ToolError if the program cannot be started.
+    ``env`` replaces the whole environment. The program is killed when we are interrupted.
+    Raises ToolError if it cannot be started.
     """
     try:
-        child = subprocess.Popen(
+        done = subprocess.run(
             list(argv),
             cwd=cwd,
             env=None if env is None else dict(env),
-            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+            input=stdin or "",
+            capture_output=True,
             encoding="utf-8",
             errors="replace",
+            check=False,
         )
     except OSError as reason:
-        msg = f"cannot start `{argv[0]}`: {reason.strerror or reason}"
-        raise ToolError(msg, hint="run `invoke doctor` to see which programs are found") from None
-    with child:
-        stderr: list[str] = []
-        reader = threading.Thread(target=_drain, args=(child.stderr, stderr), daemon=True)
-        reader.start()
-        if stdin is not None and child.stdin:
-            child.stdin.write(stdin)
-            child.stdin.close()
-        stdout: list[str] = []
+        raise _cannot_start(argv, reason) from None
+    return Completed(argv=tuple(argv), code=done.returncode, stdout=done.stdout, stderr=done.stderr)
+
+
+def follow(
+    argv: Sequence[str],
+    *,
+    log: Path,
+    on_line: Callable[[str], None],
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Completed:
+    """Run ``argv``, which must not be cut off, to its end; append what it prints to ``log``, and tell it line by line.
+
+    Our death, however sudden, leaves the program running and its log growing; a terminal's Ctrl-C
+    reaches us alone. When we are interrupted, it gets one SIGINT, and its end is waited for before
+    the interruption goes on; a second interruption leaves it to end alone. Both its streams are in
+    ``stdout`` of what is returned. Raises ToolError if it cannot be started.
+    """
+    log.touch()
+    with log.open("rb") as printed:
+        begin = printed.seek(0, os.SEEK_END)
+        child = start(argv, cwd=cwd, env=env, log=log, detached=True)
         try:
-            for line in child.stdout or ():
-                stdout.append(line)
-                if on_line:
-                    on_line(line.rstrip("\n"))
-        except KeyboardInterrupt:
-            # The terminal has told the child too. Terraform still has to write its state and free the lock.
-            _drain(child.stdout, stdout)
+            _tell_to_the_end(child, printed, on_line)
+        except BaseException as reason:
+            if os.name == "posix":  # elsewhere it shares our console, and has been told
+                child.send_signal(signal.SIGINT)
+            # What failed to take a line may fail again.
+            _tell_to_the_end(child, printed, _nobody if isinstance(reason, Exception) else on_line)
             raise
-        except BaseException:
-            child.kill()
-            raise
-        reader.join()
-    return Completed(argv=tuple(argv), code=child.returncode, stdout="".join(stdout), stderr="".join(stderr))
+        printed.seek(begin)
+        text = printed.read().decode("utf-8", errors="replace")
+    return Completed(argv=tuple(argv), code=child.returncode, stdout=text, stderr="")
 
 
 def checked(completed: Completed, *, doing: str, hint: str) -> Completed:
@@ -138,12 +165,27 @@ def start(
             start_new_session=detached and os.name == "posix",
         )
     except OSError as reason:
-        msg = f"cannot start `{argv[0]}`: {reason.strerror or reason}"
-        raise ToolError(msg, hint="run `invoke doctor` to see which programs are found") from None
+        raise _cannot_start(argv, reason) from None
     finally:
         if not isinstance(output, int):
             output.close()
 
 
-def _drain(stream: IO[str] | None, into: list[str]) -> None:
-    into.extend(stream or ())
+def _tell_to_the_end(child: "subprocess.Popen[bytes]", printed: IO[bytes], on_line: Callable[[str], None]) -> None:
+    ended = False
+    while not ended:
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(timeout=_LOOK_S)
+        ended = child.returncode is not None
+        while (line := printed.readline()).endswith(b"\n") or (line and ended):
+            on_line(line.decode("utf-8", errors="replace").rstrip("\r\n"))
+        printed.seek(-len(line), os.SEEK_CUR)  # the rest of this line is still to come
+
+
+def _nobody(_: str) -> None:
+    """Take a line."""
+
+
+def _cannot_start(argv: Sequence[str], reason: OSError) -> ToolError:
+    msg = f"cannot start `{argv[0]}`: {reason.strerror or reason}"
+    return ToolError(msg, hint="run `invoke doctor` to see which programs are found")

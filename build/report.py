@@ -6,12 +6,15 @@ stdout carries results only; how the work goes is on stderr.
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from build.model import Artifact, Finding, Severity
 from build.results import Answer, Plan
+
+if TYPE_CHECKING:
+    from rich.status import Status
 
 _SHOWN_CHANGES = 40
 _SHOWN_ANSWER_CHARS = 400
@@ -23,36 +26,36 @@ class Reporter:
     def __init__(self) -> None:
         from rich.console import Console
 
-        self._console: Console = Console(stderr=True, highlight=False)
+        self._console = Console(stderr=True, highlight=False)
+        self._stage = ""
+        self._said = ""
+        self._status: Status | None = None
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[Callable[[str], None]]:
+    def stage(self, name: str) -> Iterator[None]:
         """Show that stage ``name`` runs, what it says meanwhile, and how long it took."""
         started = time.monotonic()
-        said = ""
+        self._stage, self._said = name, ""
         if not self._console.is_terminal:
-
-            def say(text: str) -> None:
-                nonlocal said
-                said = text
-                self._console.print(f"  {name}: {text}", markup=False, soft_wrap=True)
-
-            yield say
+            yield
             self._console.print(f"{name:<9} {time.monotonic() - started:6.1f} s", markup=False)
             return
-        with self._console.status(f"{name} …") as status:
+        try:
+            with self._console.status(f"{name} …") as self._status:
+                yield
+        finally:
+            self._status = None
+        took = f"{time.monotonic() - started:6.1f} s  {_escaped(self._said)}"
+        done = f"[green]✓[/green] {name:<9} [dim]{took}[/dim]"
+        self._console.print(done, no_wrap=True, overflow="ellipsis")
 
-            def say(text: str) -> None:
-                nonlocal said
-                said = text
-                status.update(f"{name} … [dim]{_escaped(text)}[/dim]")
-
-            yield say
-        self._console.print(
-            f"[green]✓[/green] {name:<9} [dim]{time.monotonic() - started:6.1f} s  {_escaped(said)}[/dim]",
-            no_wrap=True,
-            overflow="ellipsis",
-        )
+    def say(self, text: str) -> None:
+        """Say what the stage that runs is doing."""
+        self._said = text
+        if self._status:
+            self._status.update(f"{self._stage} … [dim]{_escaped(text)}[/dim]")
+        else:
+            self._console.print(f"  {self._stage}: {text}", markup=False, soft_wrap=True)
 
     def note(self, text: str) -> None:
         """Say ``text`` on stderr."""
@@ -69,13 +72,18 @@ class Reporter:
         if plan.is_empty:
             self.note("nothing to change: what is deployed is what is here")
             return
-        for change in plan.changes[:_SHOWN_CHANGES]:
-            sign = {"create": "+", "update": "~", "delete": "-"}.get(change.actions[0], "±")
-            sign = "±" if len(change.actions) > 1 else sign
+        deletes = [change for change in plan.changes if change.deletes]
+        others = [change for change in plan.changes if not change.deletes]
+        for change in (*deletes, *others[:_SHOWN_CHANGES]):  # no delete is ever among the "more"
+            sign = (
+                "±"
+                if len(change.actions) > 1
+                else {"create": "+", "update": "~", "delete": "-"}.get(change.actions[0], "±")
+            )
             what = f"  ({', '.join(change.changed)})" if change.changed and sign != "+" else ""
             self.note(f"  {sign} {change.address}{what}")
-        if len(plan.changes) > _SHOWN_CHANGES:
-            self.note(f"  … and {len(plan.changes) - _SHOWN_CHANGES} more")
+        if len(others) > _SHOWN_CHANGES:
+            self.note(f"  … and {len(others) - _SHOWN_CHANGES} more")
 
 
 def print_json(value: object) -> None:

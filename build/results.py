@@ -35,6 +35,17 @@ class ResourceChange:
     changed: tuple[str, ...] = field(default=())
     """Names of the attributes that differ."""
 
+    @property
+    def deletes(self) -> bool:
+        """True for a delete, alone or as part of a replacement."""
+        return "delete" in self.actions
+
+    @property
+    def loses_data(self) -> bool:
+        """True when it deletes what nothing brings back: messages, logs, a function with its versions."""
+        kind = self.address.rpartition(".")[0].rpartition(".")[2]
+        return self.deletes and kind in {"aws_sqs_queue", "aws_cloudwatch_log_group", "aws_lambda_function"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -76,11 +87,17 @@ class Rollout:
     """What the roll-out did with one function's live alias."""
 
     function: DeployedFunction
+    version: str
+    """The published version of what this checkout holds."""
     before: str
     """The version the alias named."""
-    after: str
-    moved: bool
-    """False when the alias was right already."""
+    live: str
+    """The version it names now: `version`, unless somebody had moved the alias away from it on purpose."""
+
+    @property
+    def moved(self) -> bool:
+        """True when callers now reach another version."""
+        return self.live != self.before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +115,14 @@ class Release:
     handoff_digest: str
     handoff: Mapping[str, Any]
     versions: Mapping[str, str]
+    """Function name to the version that was published of it."""
+    live: Mapping[str, str]
     """Function name to the version its live alias names."""
+
+    def tells_the_same_as(self, row: Mapping[str, Any] | None) -> bool:
+        """Tell whether ``row``, the ledger's newest, already says what runs."""
+        mine = (self.handoff_digest, dict(self.versions), dict(self.live))
+        return row is not None and mine == (row["handoff_digest"], row["versions"], row["live"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +173,6 @@ class Deployed:
     outputs: Outputs
     rollouts: tuple[Rollout, ...]
     release: Release | None
-    """None when nothing changed."""
+    """None when the ledger already says what runs."""
     answers: tuple[Answer, ...]
     """To each function's first sample event; on the embedded cloud only."""

@@ -3,11 +3,11 @@
 import sys
 from pathlib import Path
 
-from build import pipeline, report
+from build import report
 from build.errors import FindingsError, InputError
 from build.model import Artifact, Build, FunctionSpec, Workspace
 from build.project.discovery import discover, discover_all
-from build.release.aws import Aws
+from build.project.naming import did_you_mean, kebab_problem
 from build.results import Deployed
 
 
@@ -18,7 +18,7 @@ def lock(root: Path, *, check: bool, upgrade: bool, function: str, layer: str) -
     show, workspaces = report.Reporter(), discover_all(root)
     if not check:
         chosen = [*([f"functions/{function}"] if function else []), *([f"layers/{layer}"] if layer else [])]
-        for identity, changed in write_locks(workspaces[0], chosen, upgrade=upgrade).items():
+        for identity, changed in write_locks(workspaces, chosen, upgrade=upgrade).items():
             show.note(f"{identity}: {'locked anew' if changed else 'unchanged'}")
     for workspace in workspaces:
         read_locks(workspace)
@@ -27,6 +27,8 @@ def lock(root: Path, *, check: bool, upgrade: bool, function: str, layer: str) -
 
 def build(root: Path, env: str, *, as_json: bool) -> None:
     """Make every artifact."""
+    from build import pipeline
+
     workspace, show = discover(root, env), report.Reporter()
     made = pipeline.build(workspace, show).build
     if as_json:
@@ -56,6 +58,8 @@ def build(root: Path, env: str, *, as_json: bool) -> None:
 
 def check(root: Path, env: str) -> None:
     """Build, and end with exit code 1 if there are errors among the findings."""
+    from build import pipeline
+
     show = report.Reporter()
     built = pipeline.build(discover(root, env), show)
     show.note(f"{len(built.build.artifacts)} artifacts, {len(built.findings)} warnings, no errors")
@@ -63,6 +67,8 @@ def check(root: Path, env: str) -> None:
 
 def size(root: Path, env: str, function: str) -> None:
     """Show the distributions of every artifact, largest first."""
+    from build import pipeline
+
     workspace = discover(root, env)
     if function:
         _spec(workspace, function)
@@ -78,22 +84,26 @@ def size(root: Path, env: str, function: str) -> None:
 
 def plan(root: Path, env: str) -> None:
     """Show what a deploy would change."""
+    from build import pipeline
+
     workspace, show = discover(root, env), report.Reporter()
     with pipeline.alone(workspace):
         show.plan(pipeline.plan(workspace, show).plan)
 
 
-def deploy(root: Path, env: str, *, as_json: bool) -> None:
+def deploy(root: Path, env: str, *, as_json: bool, allow_delete: bool) -> None:
     """Deploy, and show what runs."""
+    from build import pipeline
+
     workspace, show = discover(root, env), report.Reporter()
     if workspace.is_empty:
         show.note("nothing to deploy: there is no folder under functions/ or layers/")
         show.note(f"hint: run `invoke new hello`, or `invoke destroy --env {env}` to remove what was deployed before")
         if as_json:
-            report.print_json({"functions": [], "layers": []})
+            report.print_json({"release": None, "http_api_url": None, "functions": [], "layers": []})
         return
     with pipeline.alone(workspace):
-        done = pipeline.deploy(workspace, show)
+        done = pipeline.deploy(workspace, show, allow_delete=allow_delete)
     if as_json:
         report.print_json(_deployed_json(done))
     else:
@@ -109,6 +119,8 @@ def deploy(root: Path, env: str, *, as_json: bool) -> None:
 
 def destroy(root: Path, env: str, *, yes: bool) -> None:
     """Remove an env."""
+    from build import pipeline
+
     workspace, show = discover(root, env), report.Reporter()
     if not (yes or workspace.env.is_local):
         raise InputError(f"destroying {env} must be asked for twice", hint=f"run `invoke destroy --env {env} --yes`")
@@ -118,13 +130,14 @@ def destroy(root: Path, env: str, *, yes: bool) -> None:
 
 def invoke(root: Path, env: str, function: str, event: str | None, qualifier: str) -> None:
     """Call a function; exit code 1 when it fails."""
+    from build import pipeline
     from build.release.calls import call, read_event
 
     workspace = discover(root, env)
     spec = _spec(workspace, function)
     named_event = read_event(spec, event)
-    client = _running(workspace).client("lambda")
-    answer = call(function, f"{workspace.prefix}-{function}", named_event, client, qualifier=qualifier)
+    client = pipeline.reach(workspace).invoker()
+    answer = call(function, workspace.function_name(function), named_event, client, qualifier=qualifier)
     sys.stderr.write(answer.log_tail)
     sys.stdout.write(answer.payload + "\n")
     if answer.error:
@@ -135,23 +148,24 @@ def invoke(root: Path, env: str, function: str, event: str | None, qualifier: st
 
 def logs(root: Path, env: str, function: str, *, since_s: float, follow: bool) -> None:
     """Print a function's log lines."""
+    from build import pipeline
     from build.release.calls import follow_logs
 
     workspace = discover(root, env)
     _spec(workspace, function)
-    client = _running(workspace).client("logs")
-    log_group = f"/aws/lambda/{workspace.prefix}-{function}"
-    for at, line in follow_logs(log_group, client, since_s=since_s, follow=follow):
+    client = pipeline.reach(workspace).client("logs")
+    for at, line in follow_logs(workspace.log_group(function), client, since_s=since_s, follow=follow):
         sys.stdout.write(f"{at:%H:%M:%S.%f}"[:-3] + f"  {line}\n")
         sys.stdout.flush()
 
 
 def status(root: Path, env: str) -> None:
     """Show every function's live version beside what is built here."""
+    from build import pipeline
     from build.release.status import status_of
 
     workspace = discover(root, env)
-    client = _running(workspace).client("lambda")
+    client = pipeline.reach(workspace).client("lambda")
     report.print_table(
         ("function", "live", "newest", "runtime", "architecture", "digest", "modified"),
         (
@@ -207,22 +221,13 @@ def terraform(root: Path) -> Path:
     return terraform_binary(root, os.environ)
 
 
-def _running(workspace: Workspace) -> Aws:
-    """Return the way to an env that something runs in; nothing is started for it."""
-    from build.local import cloud
-
-    if workspace.env.is_local and cloud.running(workspace.root) is None:
-        raise InputError("no embedded cloud runs, so nothing is deployed", hint="run `invoke deploy --env local`")
-    return pipeline.connect(workspace, report.Reporter())
-
-
 def _spec(workspace: Workspace, name: str) -> FunctionSpec:
     by_name = {spec.name: spec for spec in workspace.functions}
     if name not in by_name:
         raise InputError(
-            f"no function {name!r}",
+            f"no function `{name}`{did_you_mean(name, by_name)}",
             facts=[f"expected one of: {', '.join(by_name) or 'none yet'}"],
-            hint=f"run `invoke new {name}`" if name.isidentifier() else "run `invoke status`",
+            hint="run `invoke status`" if kebab_problem(name) else f"run `invoke new {name}`, or name another",
         )
     return by_name[name]
 
@@ -247,14 +252,15 @@ def _deployed_json(done: Deployed) -> dict[str, object]:
             {
                 **report.artifact_json(made.functions[name]),
                 "changed": name in uploaded or rollout.moved,
-                "version": rollout.after,
+                "version": rollout.live,
                 "alias": "live",
                 "answer": report.parsed(answer.payload) if answer else None,
             }
         )
     layers = [{**report.artifact_json(each), "changed": each.key in uploaded} for each in _layer_artifacts(made)]
     release = done.release.id if done.release else None
-    return {"release": release, "functions": functions, "layers": layers}
+    url = done.outputs.http_api_url
+    return {"release": release, "http_api_url": url, "functions": functions, "layers": layers}
 
 
 def _print_deployed(done: Deployed) -> None:
@@ -271,7 +277,7 @@ def _print_deployed(done: Deployed) -> None:
                 str(spec.target.architecture),
                 "Zip",
                 report.megabytes(artifact.size_bytes),
-                rollout.after,
+                rollout.live,
                 "live",
                 f"{answers[name].seconds:.2f} s" if name in answers else "",
             )
@@ -279,5 +285,14 @@ def _print_deployed(done: Deployed) -> None:
     columns = ("function", "runtime", "architecture", "package type", "size", "version", "alias", "time")
     report.print_table(columns, rows, right=("size", "version", "time"))
     report.print_answers(done.answers)
+    show = report.Reporter()
+    for rollout in done.rollouts:
+        if rollout.live != rollout.version:
+            show.note(
+                f"warning: {rollout.function.name}:live stays at version {rollout.live}, to which it was moved after "
+                f"version {rollout.version} was released"
+            )
+    if done.outputs.http_api_url and not done.planned.built.workspace.env.is_local:
+        show.note(f"HTTP API {done.outputs.http_api_url}")
     if done.release:
-        report.Reporter().note(f"release {done.release.id}")
+        show.note(f"release {done.release.id}")

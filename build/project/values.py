@@ -13,7 +13,7 @@ from build.project.problems import shown
 OWN_VARIABLES = "SLIPWAY_"
 """Prefix of the environment variables that Slipway sets itself."""
 
-PLACEHOLDERS = ("account", "env", "name", "region")
+PLACEHOLDERS = ("account", "env", "name", "partition", "region")
 """What ``{…}`` in a permission's resources may name."""
 
 HANDLER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+")

@@ -1,6 +1,7 @@
 """The way to AWS: which account, which endpoint, and a guard before anything is touched."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,16 +15,41 @@ class Aws:
 
     env: Env
     environ: Mapping[str, str]
-    """What Terraform and boto3 are to see; for the embedded cloud it names its endpoint and dummy keys."""
+    """What Terraform is to see. For the embedded cloud, boto3 takes endpoint and dummy keys from it, too."""
     _clients: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def client(self, service: str) -> Any:
-        """Return the client of ``service``, for example ``lambda``."""
-        if service not in self._clients:
-            self._clients[service] = self._session().client(
-                service, endpoint_url=self.environ.get("AWS_ENDPOINT_URL"), config=self._config()
+        """Return the client of ``service``, for example ``s3``."""
+        return self._client(service)
+
+    def invoker(self) -> Any:
+        """Return a Lambda client that sends each event once and waits for the longest function (900 s)."""
+        return self._client("lambda", retries={"total_max_attempts": 1}, read_timeout=910, tcp_keepalive=True)
+
+    def guard(self) -> None:
+        """Raise AwsError without credentials, or with those of another account than the env's."""
+        name = self.env.name
+        with asking(
+            f"finding out whose credentials these are, for env {name},",
+            hint=f"run `aws sso login`, or set AWS_PROFILE, then `invoke plan --env {name}`",
+        ):
+            got = self.client("sts").get_caller_identity()["Account"]
+        if got != self.env.account_id:
+            raise AwsError(
+                f"these credentials are for another account than env {name}",
+                facts=[f"expected account {self.env.account_id} (slipway.toml, [env.{name}])", f"got {got}"],
+                hint="set AWS_PROFILE to the right account, or correct account_id in slipway.toml, "
+                f"then run `invoke plan --env {name}`",
             )
-        return self._clients[service]
+
+    def require_bucket(self, bucket: str) -> None:
+        """Raise AwsError unless ``bucket`` is there and the env's own: a name that others can guess may be theirs."""
+        with asking(
+            f"looking at the bucket {bucket}",
+            hint=f"make it in account {self.env.account_id}, versioned and closed to the public: "
+            f"`aws s3 mb s3://{bucket} --region {self.env.region}`",
+        ):
+            self.client("s3").head_bucket(Bucket=bucket, ExpectedBucketOwner=self.env.account_id)
 
     def ensure_bucket(self, bucket: str) -> None:
         """Create ``bucket`` if the embedded cloud lacks it; a real account's buckets are not ours to make here."""
@@ -33,46 +59,42 @@ class Aws:
         if bucket not in {each["Name"] for each in s3.list_buckets()["Buckets"]}:
             s3.create_bucket(Bucket=bucket, **place)
 
-    def guard(self) -> None:
-        """Raise AwsError without credentials, or with those of another account than the env's."""
-        if self.env.is_local:
-            return
-        from botocore.exceptions import BotoCoreError, ClientError
+    def _client(self, service: str, **config: Any) -> Any:
+        key = f"{service} {sorted(config)}"
+        if key not in self._clients:
+            self._clients[key] = self._make(service, config)
+        return self._clients[key]
 
-        try:
-            got = self.client("sts").get_caller_identity()["Account"]
-        except (BotoCoreError, ClientError) as reason:
-            raise AwsError(
-                f"no AWS credentials that work for env {self.env.name}",
-                facts=[f"expected credentials for account {self.env.account_id}", f"got: {reason}"],
-                hint=f"run `aws sso login`, or set AWS_PROFILE, then `invoke plan --env {self.env.name}`",
-            ) from None
-        if got != self.env.account_id:
-            raise AwsError(
-                f"these credentials are for another account than env {self.env.name}",
-                facts=[f"expected account {self.env.account_id} (slipway.toml, [env.{self.env.name}])", f"got {got}"],
-                hint="set AWS_PROFILE to the right account, or correct account_id in slipway.toml, "
-                f"then run `invoke plan --env {self.env.name}`",
-            )
-
-    def _session(self) -> Any:
+    def _make(self, service: str, config: Mapping[str, Any]) -> Any:
         import boto3
-
-        if not self.env.is_local:
-            return boto3.session.Session(region_name=self.env.region)
-        return boto3.session.Session(
-            aws_access_key_id=self.environ["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=self.environ["AWS_SECRET_ACCESS_KEY"],
-            region_name=self.env.region,
-        )
-
-    def _config(self) -> Any:
         from botocore.config import Config
+        from botocore.exceptions import BotoCoreError
 
-        # Longer than Lambda's longest timeout (900 s), or an invoke would be sent twice.
-        return Config(read_timeout=910, retries={"mode": "standard"}, user_agent_extra="slipway")
+        settings = Config(**{"retries": {"mode": "standard"}, "user_agent_extra": "slipway", **config})
+        try:
+            if not self.env.is_local:
+                session = boto3.session.Session(region_name=self.env.region)
+                return session.client(service, config=settings)
+            session = boto3.session.Session(
+                aws_access_key_id=self.environ["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=self.environ["AWS_SECRET_ACCESS_KEY"],
+                region_name=self.env.region,
+            )
+            return session.client(service, config=settings, endpoint_url=self.environ["AWS_ENDPOINT_URL"])
+        except BotoCoreError as reason:  # a profile that is not there
+            raise AwsError(
+                f"no way to AWS for env {self.env.name}",
+                facts=[str(reason)],
+                hint="set AWS_PROFILE to a profile of ~/.aws/config, then run `aws sts get-caller-identity`",
+            ) from None
 
 
-def refused(doing: str, reason: Exception, *, hint: str) -> AwsError:
-    """Return the AwsError for a call that AWS refused; ``doing`` completes "… was refused"."""
-    return AwsError(f"{doing} was refused", facts=[str(reason)], hint=hint)
+@contextmanager
+def asking(doing: str, *, hint: str) -> Iterator[None]:
+    """Turn what AWS, or the network before it, answers into AwsError; ``doing`` completes "… failed"."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as reason:
+        raise AwsError(f"{doing} failed", facts=[str(reason)], hint=hint) from None

@@ -10,7 +10,7 @@ from typing import Any
 
 from build.errors import InputError
 from build.model import FunctionSpec
-from build.release.aws import refused
+from build.release.aws import asking
 from build.release.rollout import ALIAS
 from build.results import Answer
 
@@ -51,16 +51,10 @@ def read_event(spec: FunctionSpec, given: str | None) -> tuple[str, bytes]:
 
 def call(name: str, function_name: str, event: tuple[str, bytes], client: Any, *, qualifier: str = ALIAS) -> Answer:
     """Invoke ``function_name`` with the named ``event`` and return its answer; the function may fail, AWS must not."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
     started = time.monotonic()
-    try:
+    with asking(f"invoking {function_name}:{qualifier}", hint="run `invoke status` to see what is deployed"):
         response = client.invoke(FunctionName=function_name, Qualifier=qualifier, Payload=event[1], LogType="Tail")
         payload = response["Payload"].read().decode("utf-8", "replace")
-    except (BotoCoreError, ClientError) as reason:
-        raise refused(
-            f"invoking {function_name}:{qualifier}", reason, hint="run `invoke status` to see what is deployed"
-        ) from None
     return Answer(
         name=name,
         event=event[0],
@@ -75,16 +69,12 @@ def follow_logs(
     log_group: str, client: Any, *, since_s: float, follow: bool, poll_s: float = 1.0
 ) -> Iterator[tuple[datetime, str]]:
     """Yield time (UTC) and line of each event in ``log_group``, oldest first; with ``follow`` until interrupted."""
-    from botocore.exceptions import ClientError
-
     start_ms = int((time.time() - since_s) * 1000)
     seen: set[str] = set()
     while True:
-        try:
+        with asking(f"reading {log_group}", hint="run `invoke status` to see what is deployed"):
             pages = client.get_paginator("filter_log_events").paginate(logGroupName=log_group, startTime=start_ms)
             events = [event for page in pages for event in page["events"]]
-        except ClientError as reason:
-            raise refused(f"reading {log_group}", reason, hint="run `invoke status` to see what is deployed") from None
         for event in sorted(events, key=lambda event: event["timestamp"]):
             if event["eventId"] not in seen:
                 seen.add(event["eventId"])

@@ -46,12 +46,10 @@ def handoff_of(workspace: Workspace, published: Iterable[PublishedArtifact]) -> 
     }
 
 
-def environment_of(spec: FunctionSpec, workspace: Workspace, digest: Digest) -> dict[str, str]:
-    """Return the environment variables of ``spec``, placeholders filled in, with the digest of its artifact."""
-    values = _placeholders(workspace)
-    environment = {name: _filled(value, values) for name, value in spec.environment.items()}
+def environment_of(spec: FunctionSpec, digest: Digest) -> dict[str, str]:
+    """Return the environment variables of ``spec``, with the digest of its artifact."""
     # The digest may enter here: it changes exactly when the code does. A commit or a time may not.
-    return {**environment, "SLIPWAY_ARTIFACT_DIGEST": str(digest)}
+    return {**spec.environment, "SLIPWAY_ARTIFACT_DIGEST": str(digest)}
 
 
 def write_handoff(handoff: Handoff, path: Path) -> Digest:
@@ -68,7 +66,6 @@ def _function(
     spec: FunctionSpec, workspace: Workspace, by_identity: Mapping[str, list[PublishedArtifact]]
 ) -> dict[str, Any]:
     (published,) = by_identity[spec.identity]
-    values = _placeholders(workspace)
     return {
         "description": spec.description,
         "runtime": str(spec.target.runtime),
@@ -81,13 +78,13 @@ def _function(
         "memory_mb": spec.memory_mb,
         "timeout_s": spec.timeout_s,
         "ephemeral_storage_mb": spec.ephemeral_storage_mb,
-        "environment": environment_of(spec, workspace, published.artifact.digest),
+        "environment": environment_of(spec, published.artifact.digest),
         "log_retention_days": spec.log_retention_days,
         "reserved_concurrency": spec.reserved_concurrency,
         "permissions": [
             {
                 "actions": list(permission.actions),
-                "resources": [_filled(resource, values) for resource in permission.resources],
+                "resources": [workspace.filled(resource) for resource in permission.resources],
                 "reason": permission.reason,
             }
             for permission in spec.permissions
@@ -125,15 +122,3 @@ def _layer_key(layer: str, spec: FunctionSpec, by_identity: Mapping[str, list[Pu
         if spec.target.architecture in each.artifact.architectures
     )
     return next(fitting)
-
-
-def _placeholders(workspace: Workspace) -> Mapping[str, str]:
-    env = workspace.env
-    return {"{name}": workspace.name, "{env}": env.name, "{region}": env.region, "{account}": env.account_id}
-
-
-def _filled(text: str, values: Mapping[str, str]) -> str:
-    """Replace our placeholders only: policies have variables of their own, such as ``${aws:username}``."""
-    for placeholder, value in values.items():
-        text = text.replace(placeholder, value)
-    return text

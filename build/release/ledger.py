@@ -2,38 +2,57 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from build.release.aws import refused
+from build.release.aws import asking
 from build.results import Release
 
+_FOLDER = "releases/"
 
-def record(release: Release, s3: Any, bucket: str) -> str:
-    """Write ``release`` to the env's artifact bucket and return its key; a row is never written twice."""
-    from botocore.exceptions import ClientError
 
-    key = f"releases/{release.id}.json"
-    try:
-        s3.put_object(
-            Bucket=bucket,
-            Key=key,
-            Body=json.dumps(asdict(release), indent=2, sort_keys=True).encode(),
-            ContentType="application/json",
-            IfNoneMatch="*",
-        )
-    except ClientError as reason:
-        raise refused(f"recording release {release.id}", reason, hint="run the same deploy again") from None
-    return key
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """The rows of one env, in its artifact bucket."""
+
+    s3: Any
+    bucket: str
+    owner: str
+    """The account the bucket must belong to."""
+
+    def newest(self) -> Mapping[str, Any] | None:
+        """Return the newest row, or None before the first release."""
+        with self._asking("reading the newest release"):
+            pages = self.s3.get_paginator("list_objects_v2").paginate(**self._bucket, Prefix=_FOLDER)
+            keys = [each["Key"] for page in pages for each in page.get("Contents", ())]
+            return self._read(max(keys)) if keys else None
+
+    def record(self, release: Release) -> str:
+        """Write ``release`` and return its key; a row is never written twice."""
+        key = f"{_FOLDER}{release.id}.json"
+        body = json.dumps(asdict(release), indent=2, sort_keys=True).encode()
+        with self._asking(f"recording release {release.id}"):
+            try:
+                self.s3.put_object(**self._bucket, Key=key, Body=body, ContentType="application/json", IfNoneMatch="*")
+            except self.s3.exceptions.ClientError:
+                # A request whose answer was lost is sent again, and then finds its own row.
+                if self._read(key) != json.loads(body):
+                    raise
+        return key
+
+    @property
+    def _bucket(self) -> dict[str, str]:
+        return {"Bucket": self.bucket, "ExpectedBucketOwner": self.owner}
+
+    def _read(self, key: str) -> Mapping[str, Any]:
+        row: Mapping[str, Any] = json.loads(self.s3.get_object(**self._bucket, Key=key)["Body"].read())
+        return row
+
+    def _asking(self, doing: str) -> Any:
+        return asking(doing, hint=f"run the same deploy again; check with `aws s3 ls s3://{self.bucket}/{_FOLDER}`")
 
 
 def release_id(at: str, handoff_digest: str) -> str:
     """Return an id that sorts by time: ``20260131T120000Z-1a2b3c4d``. ``at`` is ISO 8601 in UTC."""
     compact = at.replace("-", "").replace(":", "").partition(".")[0].partition("+")[0]
     return f"{compact.rstrip('Z')}Z-{handoff_digest[:8]}"
-
-
-def read(key: str, s3: Any, bucket: str) -> Mapping[str, Any]:
-    """Return the row at ``key``."""
-    row: Mapping[str, Any] = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-    return row

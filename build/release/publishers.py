@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from build.model import Artifact
-from build.release.aws import refused
+from build.packaging.store import verified
+from build.release.aws import asking
 from build.results import PublishedArtifact
 
 
@@ -41,45 +42,40 @@ def publish_all(
     return tuple(published)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class S3Publisher:
     """The env's artifact bucket. Objects carry ChecksumSHA256, which Terraform compares before it deploys."""
 
     s3: Any
     bucket: str
+    owner: str
+    """The account the bucket must belong to; S3 refuses any other."""
 
     def exists(self, location: str, artifact: Artifact) -> bool:
         """Tell whether S3 holds the object with the artifact's own checksum."""
-        from botocore.exceptions import ClientError
-
-        try:
-            head = self.s3.head_object(Bucket=self.bucket, Key=location, ChecksumMode="ENABLED")
-        except ClientError as reason:
-            if reason.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-                return False
-            raise self._refused(reason) from None
+        with self._asking("s3:GetObject and s3:ListBucket, without which a missing object is Forbidden"):
+            try:
+                head = self.s3.head_object(**self._place(location), ChecksumMode="ENABLED")
+            except self.s3.exceptions.ClientError as reason:
+                if reason.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                    return False
+                raise
         return bool(head.get("ChecksumSHA256") == artifact.digest.base64)
 
     def publish(self, location: str, artifact: Artifact) -> None:
-        """Upload in one request; S3 refuses bytes that are not the digest's."""
-        from botocore.exceptions import ClientError
+        """Upload in one request, once the file is known to be what was built; S3 checks the digest again."""
+        with self._asking("s3:PutObject"), verified(artifact.path, artifact.digest).open("rb") as body:
+            self.s3.put_object(
+                **self._place(location),
+                Body=body,
+                ContentType="application/zip",
+                ChecksumAlgorithm="SHA256",
+                ChecksumSHA256=artifact.digest.base64,
+            )
 
-        try:
-            with artifact.path.open("rb") as body:
-                self.s3.put_object(
-                    Bucket=self.bucket,
-                    Key=location,
-                    Body=body,
-                    ContentType="application/zip",
-                    ChecksumAlgorithm="SHA256",
-                    ChecksumSHA256=artifact.digest.base64,
-                )
-        except ClientError as reason:
-            raise self._refused(reason) from None
+    def _place(self, location: str) -> dict[str, str]:
+        return {"Bucket": self.bucket, "Key": location, "ExpectedBucketOwner": self.owner}
 
-    def _refused(self, reason: Exception) -> Exception:
-        return refused(
-            f"publishing to s3://{self.bucket}",
-            reason,
-            hint=f"check that the bucket exists and may be written: `aws s3 ls s3://{self.bucket}`",
-        )
+    def _asking(self, needed: str) -> Any:
+        hint = f"it takes {needed}, and the key's kms: permissions if it has one; check with `aws s3 ls s3://{self.bucket}`"
+        return asking(f"publishing to s3://{self.bucket}", hint=hint)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from build.model import Workspace
-from build.release.aws import refused
+from build.release.aws import asking
 from build.release.rollout import ALIAS
 
 
@@ -26,27 +26,27 @@ class Status:
 
 def status_of(workspace: Workspace, client: Any) -> Iterator[Status]:
     """Yield the state of every function of ``workspace``."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
     for spec in workspace.functions:
-        function_name = f"{workspace.prefix}-{spec.name}"
-        try:
-            alias = client.get_alias(FunctionName=function_name, Name=ALIAS)
-            live = client.get_function_configuration(FunctionName=function_name, Qualifier=ALIAS)
-            versions = client.get_paginator("list_versions_by_function").paginate(FunctionName=function_name)
-            numbers = [int(v["Version"]) for page in versions for v in page["Versions"] if v["Version"].isdigit()]
-        except client.exceptions.ResourceNotFoundException:
-            yield Status(name=spec.name, live="–", newest="", runtime="", architecture="", digest="", modified="")
-            continue
-        except (BotoCoreError, ClientError) as reason:
-            raise refused(f"reading {function_name}", reason, hint="run `invoke doctor`") from None
-        environment = live.get("Environment", {}).get("Variables", {})
-        yield Status(
-            name=spec.name,
-            live=alias["FunctionVersion"],
-            newest=str(max(numbers, default="")),
-            runtime=live.get("Runtime", ""),
-            architecture=", ".join(live.get("Architectures", ())),
-            digest=environment.get("SLIPWAY_ARTIFACT_DIGEST", "").removeprefix("sha256:")[:12],
-            modified=str(live.get("LastModified", "")),
-        )
+        function_name = workspace.function_name(spec.name)
+        with asking(f"reading {function_name}", hint="run `invoke doctor`"):
+            try:
+                yield _status(spec.name, function_name, client)
+            except client.exceptions.ResourceNotFoundException:
+                yield Status(name=spec.name, live="-", newest="", runtime="", architecture="", digest="", modified="")
+
+
+def _status(name: str, function_name: str, client: Any) -> Status:
+    alias = client.get_alias(FunctionName=function_name, Name=ALIAS)
+    live = client.get_function_configuration(FunctionName=function_name, Qualifier=ALIAS)
+    versions = client.get_paginator("list_versions_by_function").paginate(FunctionName=function_name)
+    numbers = [int(v["Version"]) for page in versions for v in page["Versions"] if v["Version"].isdigit()]
+    environment = live.get("Environment", {}).get("Variables", {})
+    return Status(
+        name=name,
+        live=alias["FunctionVersion"],
+        newest=str(max(numbers, default="")),
+        runtime=live.get("Runtime", ""),
+        architecture=", ".join(live.get("Architectures", ())),
+        digest=environment.get("SLIPWAY_ARTIFACT_DIGEST", "").removeprefix("sha256:")[:12],
+        modified=str(live.get("LastModified", "")),
+    )

@@ -1,16 +1,19 @@
 """Publishing, roll-out and ledger against moto: the real boto3, no server."""
 
+import io
+import zipfile
 from dataclasses import replace
 
 import boto3
 import pytest
+from botocore.config import Config
 from moto import mock_aws
 
 from build.digest import Digest
-from build.errors import AwsError
+from build.errors import AwsError, DriftError, FindingsError
 from build.model import Architecture, Artifact, Env
 from build.release.aws import Aws
-from build.release.ledger import record, release_id
+from build.release.ledger import Ledger, release_id
 from build.release.publishers import S3Publisher, location_of, publish_all
 from build.release.rollout import roll_out
 from build.results import DeployedFunction, Outputs, Release
@@ -51,11 +54,15 @@ def artifact(tmp_path, data=b"zip", name="orders"):
     )
 
 
+def publisher_of(s3, bucket=BUCKET):
+    return S3Publisher(s3=s3, bucket=bucket, owner="123456789012")
+
+
 class TestPublishing:
     def test_bytes_are_uploaded_once_under_their_digest(self, tmp_path, s3):
         made = artifact(tmp_path)
         said: list[str] = []
-        publisher = S3Publisher(s3, BUCKET)
+        publisher = publisher_of(s3)
         (first,) = publish_all([made], publisher, on_progress=said.append)
         (second,) = publish_all([made], publisher, on_progress=said.append)
         assert (first.uploaded, second.uploaded) == (True, False)
@@ -64,71 +71,125 @@ class TestPublishing:
 
     def test_the_object_carries_the_checksum_that_terraform_compares(self, tmp_path, s3):
         made = artifact(tmp_path)
-        publish_all([made], S3Publisher(s3, BUCKET), on_progress=print)
+        publish_all([made], publisher_of(s3), on_progress=print)
         head = s3.head_object(Bucket=BUCKET, Key=location_of(made), ChecksumMode="ENABLED")
         assert head["ChecksumSHA256"] == made.digest.base64
 
     def test_other_bytes_under_the_right_key_are_replaced(self, tmp_path, s3):
         made = artifact(tmp_path)
         s3.put_object(Bucket=BUCKET, Key=location_of(made), Body=b"other")
-        (published,) = publish_all([made], S3Publisher(s3, BUCKET), on_progress=print)
+        (published,) = publish_all([made], publisher_of(s3), on_progress=print)
         assert published.uploaded
         assert s3.get_object(Bucket=BUCKET, Key=location_of(made))["Body"].read() == b"zip"
 
+    def test_an_artifact_that_is_not_what_was_built_is_never_sent(self, tmp_path, s3):
+        made = artifact(tmp_path)
+        made.path.write_bytes(b"piz")
+        with pytest.raises(FindingsError, match=r"orders\.zip"):
+            publish_all([made], publisher_of(s3), on_progress=print)
+        assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET)
+
+    def test_a_network_that_is_gone_is_an_aws_error_and_no_bug(self, tmp_path):
+        once = Config(retries={"total_max_attempts": 1})
+        nowhere = boto3.client("s3", endpoint_url="http://127.0.0.1:9", config=once)
+        with pytest.raises(AwsError, match="publishing to"):
+            publish_all([artifact(tmp_path)], publisher_of(nowhere), on_progress=print)
+
     def test_a_missing_bucket_is_an_aws_error_that_names_it(self, tmp_path):
         with pytest.raises(AwsError, match="publishing to s3://nowhere") as caught:
-            publish_all([artifact(tmp_path)], S3Publisher(boto3.client("s3"), "nowhere"), on_progress=print)
+            publish_all([artifact(tmp_path)], publisher_of(boto3.client("s3"), "nowhere"), on_progress=print)
         assert "aws s3 ls s3://nowhere" in caught.value.hint
 
 
 class TestRollOut:
-    @pytest.fixture
-    def function(self, s3):
-        import io
-        import zipfile
+    """On moto as the embedded cloud mends it: a version is published again only when something changed."""
 
+    NAME = "shop-dev-orders"
+
+    @pytest.fixture
+    def client(self, s3, monkeypatch):
+        from build.local.mends import installed
+
+        with installed():
+            role = boto3.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+            client = boto3.client("lambda")
+            client.create_function(
+                FunctionName=self.NAME,
+                Runtime="python3.13",
+                Role=role,
+                Handler="app.handler",
+                Code={"ZipFile": self.code("1")},
+                Publish=True,
+            )
+            client.create_alias(FunctionName=self.NAME, Name="live", FunctionVersion="1")
+            yield client
+
+    def code(self, answer):
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:
-            archive.writestr("app.py", "def handler(e, c): return 1")
-        role = boto3.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-        client = boto3.client("lambda")
-        made = client.create_function(
-            FunctionName="shop-dev-orders",
-            Runtime="python3.13",
-            Role=role,
-            Handler="app.handler",
-            Code={"ZipFile": buffer.getvalue()},
-            Publish=True,
-        )
-        client.create_alias(FunctionName="shop-dev-orders", Name="live", FunctionVersion="1")
-        return DeployedFunction(
+            archive.writestr(zipfile.ZipInfo("app.py"), f"def handler(e, c): return {answer}")
+        return buffer.getvalue()
+
+    def update(self, client, answer, *, publish):
+        client.update_function_code(FunctionName=self.NAME, ZipFile=self.code(answer), Publish=publish)
+
+    def roll_out(self, client, answer="1", released=(), said=None):
+        function = DeployedFunction(
             name="orders",
-            function_name="shop-dev-orders",
-            arn=made["FunctionArn"],
+            function_name=self.NAME,
+            arn="arn:aws:lambda:us-east-1:123456789012:function:shop-dev-orders",
             version="1",
-            log_group="/aws/lambda/shop-dev-orders",
+            log_group="",
             queue_urls={},
         )
+        outputs = Outputs(functions={"orders": function}, http_api_url=None)
+        digests = {"orders": Digest.of_bytes(self.code(answer))}
+        say = said.append if said is not None else print
+        (rollout,) = roll_out(outputs, digests, dict(released), client, on_progress=say)
+        return rollout
 
-    def outputs(self, function):
-        return Outputs(functions={"orders": function}, http_api_url=None)
+    def live(self, client):
+        return client.get_alias(FunctionName=self.NAME, Name="live")["FunctionVersion"]
 
-    def test_an_alias_that_is_right_stays(self, function):
-        (rollout,) = roll_out(self.outputs(function), boto3.client("lambda"), on_progress=print)
-        assert (rollout.before, rollout.after, rollout.moved) == ("1", "1", False)
+    def test_an_alias_that_is_right_stays(self, client):
+        rollout = self.roll_out(client)
+        assert (rollout.before, rollout.live, rollout.moved) == ("1", "1", False)
 
-    def test_the_alias_moves_to_the_newest_version(self, function):
-        client = boto3.client("lambda")
-        client.update_function_configuration(FunctionName="shop-dev-orders", Timeout=9)
-        newest = client.publish_version(FunctionName="shop-dev-orders")["Version"]
-        (rollout,) = roll_out(self.outputs(replace(function, version=newest)), client, on_progress=print)
-        assert (rollout.before, rollout.after, rollout.moved) == ("1", newest, True)
-        assert client.get_alias(FunctionName="shop-dev-orders", Name="live")["FunctionVersion"] == newest
+    def test_the_alias_moves_to_the_newest_version(self, client):
+        self.update(client, "2", publish=True)
+        rollout = self.roll_out(client, "2")
+        assert (rollout.before, rollout.live, rollout.moved) == ("1", "2", True)
+        assert self.live(client) == "2"
 
-    def test_a_refusal_is_an_aws_error(self, function):
-        missing = replace(function, function_name="shop-dev-gone")
-        with pytest.raises(AwsError, match="moving the alias live of shop-dev-gone"):
-            roll_out(self.outputs(missing), boto3.client("lambda"), on_progress=print)
+    def test_what_an_interrupted_apply_updated_but_did_not_publish_is_published(self, client):
+        self.update(client, "2", publish=False)
+        assert self.roll_out(client, "2").live == "2"
+        assert self.live(client) == "2"
+
+    def test_code_that_was_changed_by_hand_is_never_made_live(self, client):
+        self.update(client, "999", publish=True)
+        with pytest.raises(DriftError, match="holds other code") as caught:
+            self.roll_out(client, "1")
+        assert "CodeSha256" in caught.value.facts[0]
+        assert self.live(client) == "1"
+
+    def test_an_alias_that_somebody_took_back_after_the_release_stays_there(self, client):
+        self.update(client, "2", publish=True)
+        said: list[str] = []
+        rollout = self.roll_out(client, "2", released={"orders": "2"}, said=said)
+        assert (rollout.version, rollout.live, rollout.moved) == ("2", "1", False)
+        assert "stays at version 1" in said[0]
+        assert self.live(client) == "1"
+
+    def test_and_moves_again_with_the_next_version(self, client):
+        self.update(client, "2", publish=True)
+        self.update(client, "3", publish=True)
+        assert self.roll_out(client, "3", released={"orders": "2"}).live == "3"
+
+    def test_a_missing_function_is_an_aws_error(self, client):
+        client.delete_function(FunctionName=self.NAME)
+        with pytest.raises(AwsError, match="rolling out shop-dev-orders"):
+            self.roll_out(client)
 
 
 class TestTheLedger:
@@ -141,14 +202,35 @@ class TestTheLedger:
         handoff_digest="sha256:" + "1a2b3c4d" * 8,
         handoff={},
         versions={"orders": "1"},
+        live={"orders": "1"},
     )
 
+    def ledger(self, s3):
+        return Ledger(s3=s3, bucket=BUCKET, owner="123456789012")
+
     def test_a_row_is_written_once_and_never_again(self, s3):
-        key = record(self.RELEASE, s3, BUCKET)
+        key = self.ledger(s3).record(self.RELEASE)
         before = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
         with pytest.raises(AwsError, match="recording release"):
-            record(replace(self.RELEASE, commit="other"), s3, BUCKET)
+            self.ledger(s3).record(replace(self.RELEASE, commit="other"))
         assert s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == before
+
+    def test_a_request_that_is_sent_twice_finds_its_own_row_and_is_content(self, s3):
+        assert self.ledger(s3).record(self.RELEASE) == self.ledger(s3).record(self.RELEASE)
+
+    def test_the_newest_row_is_read_back(self, s3):
+        assert self.ledger(s3).newest() is None
+        later = replace(self.RELEASE, id="20260201T000000Z-1a2b3c4d", versions={"orders": "2"})
+        for release in (later, self.RELEASE):
+            self.ledger(s3).record(release)
+        newest = self.ledger(s3).newest()
+        assert newest["versions"] == {"orders": "2"}
+        assert later.tells_the_same_as(newest)
+
+    @pytest.mark.parametrize("change", [{"versions": {}}, {"live": {"orders": "0"}}, {"handoff_digest": "other"}])
+    def test_a_row_that_says_less_is_not_enough(self, s3, change):
+        self.ledger(s3).record(replace(self.RELEASE, **change))
+        assert not self.RELEASE.tells_the_same_as(self.ledger(s3).newest())
 
     def test_ids_sort_by_time(self):
         ids = [release_id(at, "f" * 64) for at in ("2026-01-31T12:00:00+00:00", "2026-02-01T00:00:00+00:00")]
@@ -173,9 +255,17 @@ class TestTheGuard:
     def test_no_credentials_are_told_before_anything_is_touched(self, monkeypatch):
         monkeypatch.delenv("AWS_ACCESS_KEY_ID")
         monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-        with pytest.raises(AwsError, match="no AWS credentials that work for env prod") as caught:
+        with pytest.raises(AwsError, match="whose credentials these are, for env prod") as caught:
             Aws(env=self.env(), environ={}).guard()
         assert "invoke plan --env prod" in caught.value.hint
 
-    def test_local_needs_none(self):
-        Aws(env=self.env(name="local"), environ={}).guard()
+    def test_a_bucket_that_is_not_there_is_told_with_the_command_that_makes_it(self):
+        with pytest.raises(AwsError, match="the bucket nowhere") as caught:
+            Aws(env=self.env(), environ={}).require_bucket("nowhere")
+        assert "aws s3 mb s3://nowhere --region us-east-1" in caught.value.hint
+
+    def test_a_profile_that_is_not_there_is_told(self, monkeypatch):
+        monkeypatch.setenv("AWS_PROFILE", "nope")
+        with pytest.raises(AwsError, match="no way to AWS") as caught:
+            Aws(env=self.env(), environ={}).guard()
+        assert "nope" in caught.value.facts[0]

@@ -2,6 +2,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from build.digest import Digest
 from build.model import Architecture, Artifact, HttpTrigger, Permission, QueueTrigger, Target
 from build.release.handoff import handoff_of, write_handoff
@@ -31,7 +33,7 @@ def published(identity, key, *architectures):
 def shop(tmp_path):
     orders = replace(
         function_spec(tmp_path / "functions/orders", target=ARM, layers=("data", "arn:aws:lambda:x:1:layer:y:3")),
-        environment={"TABLE": "{name}-{env}-orders", "RAW": "{braces} ${aws:username}"},
+        environment={"GREETING": "Hello, {name}!"},
         http=(HttpTrigger(route="POST /orders"),),
         queues=(
             QueueTrigger(name="incoming", batch_size=10, batch_window_s=0, max_receive_count=5, max_concurrency=None),
@@ -56,11 +58,21 @@ def test_a_function_gets_the_layer_of_its_own_architecture_and_arns_as_they_are(
     assert handoff["layers"]["data-x86-64"]["architectures"] == ["x86_64"]
 
 
-def test_only_our_placeholders_are_filled(tmp_path):
+def test_only_our_placeholders_and_only_those_of_permissions_are_filled(tmp_path):
     function = handoff_of(*shop(tmp_path))["functions"]["orders"]
-    assert function["environment"]["TABLE"] == "shop-dev-orders"
-    assert function["environment"]["RAW"] == "{braces} ${aws:username}"
     assert function["permissions"][0]["resources"] == ["arn:aws:s3:::shop-123456789012/${aws:username}"]
+    assert function["environment"]["GREETING"] == "Hello, {name}!"
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"), [("eu-central-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")]
+)
+def test_the_partition_follows_the_region(tmp_path, region, partition):
+    workspace = make_workspace(tmp_path)
+    assert (
+        replace(workspace, env=replace(workspace.env, region=region)).filled("arn:{partition}:x")
+        == f"arn:{partition}:x"
+    )
 
 
 def test_both_spellings_of_the_digest_are_there(tmp_path):
@@ -72,7 +84,7 @@ def test_both_spellings_of_the_digest_are_there(tmp_path):
 def test_the_digest_enters_the_environment_and_nothing_that_changes_every_commit(tmp_path):
     environment = handoff_of(*shop(tmp_path))["functions"]["orders"]["environment"]
     assert environment["SLIPWAY_ARTIFACT_DIGEST"] == str(Digest.of_bytes(b"orders"))
-    assert set(environment) == {"TABLE", "RAW", "SLIPWAY_ARTIFACT_DIGEST"}
+    assert set(environment) == {"GREETING", "SLIPWAY_ARTIFACT_DIGEST"}
 
 
 def keys(value, path=""):

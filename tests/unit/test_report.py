@@ -16,8 +16,8 @@ def show(monkeypatch):
 
 
 def test_a_pipe_gets_plain_lines_on_stderr_and_nothing_on_stdout(show, capsys):
-    with show.stage("build") as say:
-        say("assembling [functions/orders]")
+    with show.stage("build"):
+        show.say("assembling [functions/orders]")
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines()[0] == "  build: assembling [functions/orders]"
@@ -39,11 +39,33 @@ def test_a_plan_is_shown_by_what_it_does_to_each_resource(show, capsys):
     )
     show.plan(Plan(path=Path("p"), changes=changes))
     assert [line.strip() for line in capsys.readouterr().err.splitlines()] == [
-        "+ a.new",
-        "~ a.changed  (memory_size)",
         "- a.gone",
         "± a.replaced  (name)",
+        "+ a.new",
+        "~ a.changed  (memory_size)",
     ]
+
+
+def test_a_long_plan_is_cut_but_never_its_deletes(show, capsys):
+    created = [ResourceChange(address=f"a.new{n}", actions=("create",)) for n in range(100)]
+    gone = [ResourceChange(address=f"a.gone{n}", actions=("delete",)) for n in range(100)]
+    show.plan(Plan(path=Path("p"), changes=(*created, *gone)))
+    lines = capsys.readouterr().err.splitlines()
+    assert sum(line.startswith("  - ") for line in lines) == 100
+    assert lines[-1] == "  … and 60 more"
+
+
+@pytest.mark.parametrize(
+    ("address", "actions", "loses"),
+    [
+        ('module.queue_trigger["orders/orders"].aws_sqs_queue.this', ("delete",), True),
+        ('module.lambda_function["a"].aws_cloudwatch_log_group.this', ("delete", "create"), True),
+        ('module.lambda_function["a"].aws_lambda_function.this', ("update",), False),
+        ('module.execution_role["a"].aws_iam_role.this', ("delete",), False),
+    ],
+)
+def test_a_change_knows_whether_anything_brings_back_what_it_deletes(address, actions, loses):
+    assert ResourceChange(address=address, actions=actions).loses_data is loses
 
 
 def test_an_empty_plan_says_so(show, capsys):

@@ -33,7 +33,8 @@ def test_every_verb_and_option_is_documented(name, task):
     assert len(rows) == 1, f"docs/reference/verbs.md has {len(rows)} rows for {name}"
     for argument in task.get_arguments():
         if argument.name not in task.positional:
-            assert f"`--{argument.name}`" in rows[0], f"{name} --{argument.name} is not in its row"
+            option = f"`--{argument.name.replace('_', '-')}`"
+            assert option in rows[0], f"{name} {option} is not in its row"
 
 
 def test_every_verb_of_the_reference_exists():
