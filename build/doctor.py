@@ -14,7 +14,7 @@ from build.infra.binary import terraform_binary
 from build.infra.mirrors import provider_source
 from build.local import cloud
 from build.project.discovery import discover
-from build.project.interpreters import interpreter_of
+from build.project.interpreters import interpreter_of, release_of
 from build.project.profiles import RUNTIMES, host_architecture
 
 Row = tuple[str, str, str]
@@ -33,7 +33,7 @@ def examine(root: Path) -> Iterator[Row]:
     used = _used_runtimes(root)
     for runtime in RUNTIMES:
         if runtime in used:
-            yield _row(f"{runtime} (used)", lambda runtime=runtime: str(interpreter_of(runtime)))  # type: ignore[misc]
+            yield _row(f"{runtime} (used)", lambda runtime=runtime: f"{release_of(runtime)}, {interpreter_of(runtime)}")  # type: ignore[misc]
     yield _row("embedded cloud", lambda: _cloud(root))
     yield _row("AWS credentials", _credentials)
 

@@ -62,6 +62,7 @@ module "execution_role" {
   for_each = var.functions
 
   name                 = "${local.prefix}-${each.key}"
+  account_id           = var.account_id
   log_group_arn        = "${local.arn_prefix.logs}:/aws/lambda/${local.prefix}-${each.key}"
   queue_arns           = [for queue in local.queues : "${local.arn_prefix.sqs}:${queue.name}" if queue.function == each.key]
   permissions          = each.value.permissions

@@ -4,7 +4,7 @@ variable "log_levels" {
   description = "Lowest level that reaches the log groups: application for the functions' own lines, system for Lambda's."
   type = object({
     application = optional(string, "INFO")
-    system      = optional(string, "WARN")
+    system      = optional(string, "INFO") # WARN would keep Lambda's REPORT of every invocation back
   })
   default  = {}
   nullable = false

@@ -157,7 +157,7 @@ variable "region" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    condition     = can(regex("^(eusc-)?[a-z]{2}(-gov|-iso[a-z]?)?-[a-z]+-[0-9]$", var.region))
     error_message = "region must be an AWS region such as eu-central-1, got '${var.region}'."
   }
 }

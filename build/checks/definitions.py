@@ -1,7 +1,6 @@
 """What a module defines, read from its text: nothing is imported."""
 
 import ast
-import sys
 import warnings
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -13,20 +12,17 @@ Definitions = Mapping[str, ast.AST]
 
 
 @lru_cache(maxsize=256)
-def definitions(source: bytes, minor: int) -> Definitions | str | None:
-    """Return what ``source`` defines on Python 3.``minor``; as a string, its syntax error.
+def definitions(source: bytes) -> Definitions | None:
+    """Return what ``source`` defines; a star import is the name ``*``.
 
-    None where this Python is older than that one and cannot tell. A star import is the name ``*``.
+    None for a syntax error: the build compiles every module with its runtime's Python, and this one may be older.
     """
-    host = sys.version_info.minor
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # such as an invalid escape: not ours to report
-            tree = ast.parse(source, feature_version=(3, min(minor, host)))
-    except SyntaxError as reason:
-        return f"{reason.msg} in line {reason.lineno}" if minor <= host else None
-    except ValueError as reason:
-        return str(reason)
+            tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return None
     names: dict[str, ast.AST] = {}
     _bind(tree.body, names)
     return names

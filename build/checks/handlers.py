@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from build.checks.definitions import CallableNode, Definitions, definitions, takes_two
+from build.checks.definitions import CallableNode, definitions, takes_two
 from build.checks.problem import Problem
 from build.model import Artifact, Build, FunctionSpec, Workspace
 from build.project.naming import did_you_mean
@@ -38,25 +38,12 @@ def module_unseen(workspace: Workspace, build: Build) -> Iterator[Problem]:
             )
 
 
-def syntax(workspace: Workspace, _build: Build) -> Iterator[Problem]:
-    """Require that the handler's module parses."""
-    for function, source in _sources(workspace):
-        error = _definitions(function, source)
-        if isinstance(error, str):
-            runtime = function.target.runtime
-            yield Problem(
-                subject=function.identity,
-                message=f"{_below(function, source)}: expected syntax of {runtime}, got {error}",
-                hint="mend the line, then run `invoke check`",
-            )
-
-
 def function_missing(workspace: Workspace, _build: Build) -> Iterator[Problem]:
     """Require that the handler's module defines the name: by def, class, assignment or import."""
     for function, source in _sources(workspace):
         _, name = _split(function)
-        defined = _definitions(function, source)
-        if not isinstance(defined, dict) or not defined.keys().isdisjoint((name, "*", "__getattr__")):
+        defined = definitions(source.read_bytes())
+        if defined is None or not defined.keys().isdisjoint((name, "*", "__getattr__")):
             continue
         functions = [known for known, node in defined.items() if isinstance(node, CallableNode)]
         near = did_you_mean(name, functions) or f"; its functions: {', '.join(functions) or 'none'}"
@@ -102,14 +89,9 @@ def _sources(workspace: Workspace) -> Iterator[tuple[FunctionSpec, Path]]:
 
 def _handlers(workspace: Workspace) -> Iterator[tuple[FunctionSpec, CallableNode, str]]:
     for function, source in _sources(workspace):
-        defined = _definitions(function, source)
-        node = defined.get(_split(function)[1]) if isinstance(defined, dict) else None
+        node = (definitions(source.read_bytes()) or {}).get(_split(function)[1])
         if isinstance(node, CallableNode):
             yield function, node, f"{_below(function, source)}:{node.lineno}"
-
-
-def _definitions(function: FunctionSpec, source: Path) -> Definitions | str | None:
-    return definitions(source.read_bytes(), function.target.runtime.minor)
 
 
 def _source_of(function: FunctionSpec) -> Path | None:
@@ -145,7 +127,7 @@ def _is_in_artifacts(function: FunctionSpec, build: Build) -> bool:
     in_layer = ("python/", f"python/lib/python{function.target.runtime.version}/site-packages/")
     places = [(build.functions.get(function.name), ("",))]
     architecture = function.target.architecture
-    layers = [(build.layers.get((layer, architecture)), in_layer) for layer in function.layers]
+    layers = [(build.layers.get((layer, architecture)), in_layer) for layer in function.own_layers]
     return any(artifact and _holds(artifact, folders, ends) for artifact, folders in (*places, *layers))
 
 

@@ -6,11 +6,26 @@ from collections.abc import Iterable, Iterator
 from build.checks.problem import Problem
 from build.model import Artifact, Build, FunctionSpec, Workspace
 from build.project import quotas
+from build.project.naming import queue_names
 
 _SHOWN_DISTRIBUTIONS = 5
+_EMPTY_ZIP_BYTES = 22
+"""Of the record that ends a zip, which alone is left of one that holds nothing: PKWARE APPNOTE 6.3, 4.3.16."""
 
 ADDED_ENVIRONMENT_BYTES = 256
 """Kept for the SLIPWAY_ variables of the hand-off, such as the artifact digest, whose value alone has 71."""
+
+
+def empty_artifact(_workspace: Workspace, build: Build) -> Iterator[Problem]:
+    """Refuse a zip without files: Lambda answers "Uploaded file must be a non-empty zip"."""
+    for artifact in build.artifacts:
+        if artifact.size_bytes == _EMPTY_ZIP_BYTES:
+            yield Problem(
+                subject=artifact.identity,
+                message="expected at least one file, got an empty zip: src/ holds none, and no distribution is locked",
+                hint=f"put a module into {artifact.identity}/src/ or name a distribution in "
+                f"{artifact.identity}/requirements.in, then run `invoke lock` and `invoke check`",
+            )
 
 
 def function_size(workspace: Workspace, build: Build) -> Iterator[Problem]:
@@ -59,7 +74,7 @@ def layer_count(workspace: Workspace, _build: Build) -> Iterator[Problem]:
 def environment_size(workspace: Workspace, _build: Build) -> Iterator[Problem]:
     """Refuse more environment variables than Lambda stores."""
     for function in workspace.functions:
-        size = environment_bytes(function, workspace)
+        size = environment_bytes(function)
         most = quotas.ENVIRONMENT_BYTES - ADDED_ENVIRONMENT_BYTES
         if size > most:
             largest = max(function.environment, key=lambda name: len(function.environment[name]))
@@ -111,17 +126,17 @@ def queue_concurrency(workspace: Workspace, _build: Build) -> Iterator[Problem]:
             )
 
 
-def environment_bytes(function: FunctionSpec, workspace: Workspace) -> int:
+def environment_bytes(function: FunctionSpec) -> int:
     """Return what Lambda counts: the variables as compact JSON, in UTF-8."""
-    variables = {name: _filled(value, workspace) for name, value in function.environment.items()}
-    return len(json.dumps(variables, separators=(",", ":"), ensure_ascii=False).encode())
+    return len(json.dumps(dict(function.environment), separators=(",", ":"), ensure_ascii=False).encode())
 
 
 def policy_chars(function: FunctionSpec, workspace: Workspace) -> int:
     """Return the characters of the policy that terraform/modules/execution-role writes, without white space."""
-    log_group = f"arn:aws:logs:{{region}}:{{account}}:log-group:/aws/lambda/{workspace.prefix}-{function.name}:*"
+    log_group = f"arn:{{partition}}:logs:{{region}}:{{account}}:log-group:{workspace.log_group(function.name)}:*"
     queues = [
-        f"arn:aws:sqs:{{region}}:{{account}}:{workspace.prefix}-{function.name}-{q.name}" for q in function.queues
+        f"arn:{{partition}}:sqs:{{region}}:{{account}}:{queue_names(workspace.prefix, function.name, queue.name)[0]}"
+        for queue in function.queues
     ]
     statements = [
         (["logs:CreateLogStream", "logs:PutLogEvents"], [log_group]),
@@ -131,23 +146,15 @@ def policy_chars(function: FunctionSpec, workspace: Workspace) -> int:
     document = {
         "Version": "2012-10-17",
         "Statement": [
-            {"Effect": "Allow", "Action": actions, "Resource": [_filled(arn, workspace) for arn in resources]}
+            {"Effect": "Allow", "Action": actions, "Resource": [workspace.filled(arn) for arn in resources]}
             for actions, resources in statements
         ],
     }
     return len("".join(json.dumps(document, ensure_ascii=False).split()))
 
 
-def _filled(text: str, workspace: Workspace) -> str:
-    env = workspace.env
-    values = {"{name}": workspace.name, "{env}": env.name, "{region}": env.region, "{account}": env.account_id}
-    for placeholder, value in values.items():
-        text = text.replace(placeholder, value)
-    return text
-
-
 def _layers_of(function: FunctionSpec, build: Build) -> tuple[Artifact, ...]:
-    keys = ((layer, function.target.architecture) for layer in function.layers)
+    keys = ((layer, function.target.architecture) for layer in function.own_layers)
     return tuple(build.layers[key] for key in keys if key in build.layers)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from build.checks import handlers, limits, sources
+from build.checks import handlers, limits, provider, sources
 from build.checks.problem import Rule
 from build.model import Build, Finding, Severity, Workspace
 
@@ -17,16 +17,17 @@ class Row:
 
 
 RULES = (
+    Row("empty-artifact", Severity.ERROR, limits.empty_artifact),
     Row("function-size", Severity.ERROR, limits.function_size),
     Row("layer-size", Severity.ERROR, limits.layer_size),
     Row("layer-count", Severity.ERROR, limits.layer_count),
     Row("environment-size", Severity.ERROR, limits.environment_size),
     Row("policy-size", Severity.ERROR, limits.policy_size),
+    Row("runtime-provider", Severity.WARNING, provider.runtime_unknown),
     Row("http-timeout", Severity.WARNING, limits.http_timeout),
     Row("queue-concurrency", Severity.WARNING, limits.queue_concurrency),
     Row("handler-module", Severity.ERROR, handlers.module_missing),
     Row("handler-unseen", Severity.WARNING, handlers.module_unseen),
-    Row("handler-syntax", Severity.ERROR, handlers.syntax),
     Row("handler-function", Severity.ERROR, handlers.function_missing),
     Row("handler-async", Severity.ERROR, handlers.asynchronous),
     Row("handler-arguments", Severity.ERROR, handlers.arguments),

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,8 @@ def progress(event: dict[str, Any]) -> str | None:
         return str(event["@message"])
     if kind == "diagnostic" and event["diagnostic"]["severity"] == "warning":
         return f"warning: {'; '.join(line.strip() for line in _diagnostic(event['diagnostic']).lines[:2])}"
+    if kind == "log" and "Interrupt received" in event["@message"]:
+        return "interrupted: Terraform stops what it does, writes its state and frees the lock"
     hook = event.get("hook", {})
     address, action = hook.get("resource", {}).get("addr", ""), hook.get("action", "")
     if action not in _DOING:
@@ -113,12 +115,6 @@ _CAUSES = tuple(
             "log in, check with `aws sts get-caller-identity`, then run `{again}`",
         ),
         (
-            r"S3 bucket \S+ does not exist|NoSuchBucket",
-            AwsError,
-            "a bucket of {env} does not exist",
-            "make the buckets of the account with `invoke bootstrap --env {env}`",
-        ),
-        (
             r"dial tcp|no such host|connection refused|request send failed",
             AwsError,
             "AWS cannot be reached for {env}",
@@ -138,55 +134,92 @@ _CAUSES = tuple(
         ),
     ]
 )
+_BUCKET = re.compile(r'S3 bucket "([^"\s]+)" does not exist|NoSuchBucket')
 _PROVIDER = re.compile(
     r"provider packages|Failed to install provider|required_provider|Required plugins are not installed"
 )
 
 
-def failure(
-    command: str, env: str, errors: list[Diagnostic], completed: Completed, *, log: Path, providers: str
-) -> SlipwayError:
-    """Make one error of everything Terraform reported.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run of Terraform, as far as an error has to speak of it."""
 
-    AwsError when AWS refused or was never reached, FindingsError when bytes are not what was
-    built, ToolError for the rest.
-    """
-    again = f"invoke {'deploy' if command == 'apply' else 'plan'} --env {env}"
-    facts = [line for error in errors[:_MOST_ERRORS] for line in error.lines]
-    if len(errors) > _MOST_ERRORS:
-        facts.append(f"and {len(errors) - _MOST_ERRORS} more errors")
-    if not errors:
-        facts = (completed.stderr.strip() or completed.stdout.strip()).splitlines()[-SHOWN_LINES:]
-    facts.append(f"log: {log}")
-    text = "\n".join(f"{error.summary}\n{error.detail}" for error in errors)
-    if "Error acquiring the state lock" in text and "Lock Info" in text:
-        return _locked(env, text, log)
-    if _PROVIDER.search(text):
-        msg = "Terraform cannot get the AWS provider"
+    command: str
+    env: str
+    log: Path
+    providers: str
+    """Where providers come from, for people."""
+    state: Mapping[str, str]
+    """Settings of the backend: bucket, key, region."""
+    unlock: str
+    """The shell command that frees the state, but for the ID of the lock."""
+
+    @property
+    def again(self) -> str:
+        """The verb to run once the cause is gone."""
+        return f"invoke {'deploy' if self.command == 'apply' else 'plan'} --env {self.env}"
+
+    def failure(self, errors: list[Diagnostic], completed: Completed) -> SlipwayError:
+        """Make one error of everything Terraform reported.
+
+        AwsError when AWS refused or was never reached, FindingsError when bytes are not what was
+        built, ToolError for the rest.
+        """
+        facts = [line for error in errors[:_MOST_ERRORS] for line in error.lines]
+        if len(errors) > _MOST_ERRORS:
+            facts.append(f"and {len(errors) - _MOST_ERRORS} more errors")
+        if not errors:
+            facts = (completed.stderr.strip() or completed.stdout.strip()).splitlines()[-SHOWN_LINES:]
+        facts.append(f"log: {self.log}")
+        text = "\n".join(f"{error.summary}\n{error.detail}" for error in errors)
+        if "Error acquiring the state lock" in text and "Lock Info" in text:
+            return self._locked(text)
+        if missing := _BUCKET.search(text):
+            return self._without_bucket(missing[1] or self.state.get("bucket", "for its state"), facts)
+        if _PROVIDER.search(text):
+            msg = "Terraform cannot get the AWS provider"
+            hint = (
+                "give SLIPWAY_PROVIDER_MIRROR a folder that holds registry.terraform.io/hashicorp/aws"
+                ", as `terraform providers mirror` makes it, then run `invoke doctor`"
+            )
+            return ToolError(msg, facts=[f"looked in: {self.providers}", *facts], hint=hint)
+        for cause in _CAUSES:
+            if cause.pattern.search(text):
+                summary, hint = (said.format(env=self.env, again=self.again) for said in (cause.summary, cause.hint))
+                return cause.error(summary, facts=facts, hint=hint)
+        msg = f"terraform {self.command} failed for {self.env}: exit code {completed.code}"
+        return ToolError(msg, facts=facts, hint=f"correct what Terraform names above, then run `{self.again}`")
+
+    def _locked(self, text: str) -> ToolError:
+        info = {
+            key: value.strip() for key, value in re.findall(r"^\s*(ID|Who|Created|Operation):(.*)$", text, re.MULTILINE)
+        }
+        who, since = info.get("Who", "somebody"), info.get("Created", "")[:19]
+        doing = info.get("Operation", "").removeprefix("OperationType").lower() or "run"
+        # The embedded cloud forgets all it holds, this lock, too.
+        free = "invoke local.stop" if self.env == "local" else f"{self.unlock} {info.get('ID', '')}"
         hint = (
-            "give SLIPWAY_PROVIDER_MIRROR a folder that holds registry.terraform.io/hashicorp/aws"
-            ", as `terraform providers mirror` makes it, then run `invoke doctor`"
+            f"wait for its end, then run `{self.again}`; only if no terraform works on it any more, free it: `{free}`"
         )
-        return ToolError(msg, facts=[f"looked in: {providers}", *facts], hint=hint)
-    for cause in _CAUSES:
-        if cause.pattern.search(text):
-            return cause.error(cause.summary.format(env=env), facts=facts, hint=cause.hint.format(env=env, again=again))
-    msg = f"terraform {command} failed for {env}: exit code {completed.code}"
-    return ToolError(msg, facts=facts, hint=f"correct what Terraform names above, then run `{again}`")
+        return ToolError(
+            f"the state of {self.env} is locked by {who}",
+            facts=[
+                f"since: {since} UTC",
+                f"doing: {doing}, which goes on to its end even where the run that began it was killed",
+                f"log: {self.log}",
+            ],
+            hint=hint,
+        )
 
-
-def _locked(env: str, text: str, log: Path) -> ToolError:
-    info = {
-        key: value.strip() for key, value in re.findall(r"^\s*(ID|Who|Created|Operation):(.*)$", text, re.MULTILINE)
-    }
-    who, since = info.get("Who", "somebody"), info.get("Created", "")[:19]
-    doing = info.get("Operation", "").removeprefix("OperationType").lower()
-    free = f"TF_DATA_DIR=$PWD/.artifacts/{env}/terraform terraform -chdir=terraform force-unlock {info.get('ID', '')}"
-    return ToolError(
-        f"the state of {env} is locked by {who}",
-        facts=[f"since: {since} UTC", f"doing: {doing}", f"log: {log}"],
-        hint=f"wait until {who} is done; only if that run is dead, `{free}`",
-    )
+    def _without_bucket(self, bucket: str, facts: list[str]) -> AwsError:
+        make = f"aws s3 mb s3://{bucket}"
+        if region := self.state.get("region"):
+            make += f" --region {region}"
+        return AwsError(
+            f"{self.env} has no bucket {bucket}",
+            facts=facts,
+            hint=f"make it in the env's region, `{make}`, then run `{self.again}`",
+        )
 
 
 def _diagnostic(raw: dict[str, Any]) -> Diagnostic:

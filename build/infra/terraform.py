@@ -7,6 +7,7 @@ at start.
 """
 
 import json
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Never
@@ -15,10 +16,11 @@ from python_terraform import IsFlagged, Terraform
 
 from build.digest import Digest
 from build.errors import InputError
+from build.infra.backend import backend_settings
 from build.infra.binary import terraform_binary
-from build.infra.diagnostics import Listener, failure
+from build.infra.diagnostics import Listener, Run
 from build.infra.mirrors import provider_source
-from build.process import Completed, Runner, run
+from build.process import Completed, Follower, Runner, follow, run
 from build.results import DeployedFunction, Outputs, Plan, ResourceChange
 
 _PARALLELISM = 30
@@ -32,7 +34,9 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
     """Terraform for one env. Every verb calls `init`, which costs nothing when nothing changed.
 
     ``environ`` is the environment of the caller, with credentials and, on the embedded cloud,
-    AWS_ENDPOINT_URL. ``on_progress`` gets short lines while Terraform works.
+    AWS_ENDPOINT_URL. ``on_progress`` gets short lines while Terraform works. Terraform outlives us:
+    whatever ends this process, an apply goes on to where it may stop, writes its state and frees
+    the state lock.
     """
 
     def __init__(
@@ -43,12 +47,14 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
         environ: Mapping[str, str],
         on_progress: Callable[[str], None] = lambda _: None,
         runner: Runner = run,
+        follower: Follower = follow,
     ) -> None:
         self._folder = root / "terraform"
         self._generated = root / ".artifacts" / env
         self._env = env
         self._on_progress = on_progress
         self._runner = runner
+        self._follower = follower
         self.log = self._generated / "terraform.log"
         self.backend = self._settings_file(f"{env}.s3.tfbackend")
         self._tfvars = self._settings_file(f"{env}.tfvars")
@@ -65,7 +71,7 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
             "TF_IN_AUTOMATION": "1",
         }
         self._generated.mkdir(parents=True, exist_ok=True)
-        self.log.unlink(missing_ok=True)
+        self._generated.chmod(0o700)  # plan, hand-off and log hold the values of environment variables
         super().__init__(working_dir=str(self._folder), terraform_bin_path=str(self._binary))
 
     def init(self) -> None:
@@ -80,12 +86,14 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
         )
         stamp.write_text(wanted, "utf-8")
 
-    def plan(self, handoff: Path, *, destroy: bool = False) -> Plan:
+    def plan(self, handoff: Path, *, destroy: bool = False, lock: bool = True) -> Plan:
         """Plan what makes the env equal to ``handoff``, or, with ``destroy``, what removes all of it.
 
-        Saves the plan under .artifacts/<env>/; changes nothing. A destroy needs none of the
-        artifacts that ``handoff`` names.
+        Saves the plan under .artifacts/<env>/ and starts the log anew; changes nothing. A plan that
+        nobody will apply needs no ``lock`` of the state: it then only reads, and leaves nothing behind.
+        A destroy, too, looks for every artifact that ``handoff`` names: give it an empty one.
         """
+        self.log.unlink(missing_ok=True)
         self.init()
         path = self._generated / "plan.tfplan"
         path.unlink(missing_ok=True)
@@ -94,7 +102,7 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
             out=str(path),
             var_file=[str(self._tfvars), str(handoff.resolve())],
             destroy=IsFlagged if destroy else None,
-            var=["functions={}", "layers={}"] if destroy else None,
+            lock=None if lock else False,
             parallelism=_PARALLELISM,
             input=False,
         )
@@ -128,9 +136,10 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
 
     def _terraform(self, command: str, *args: str, **options: object) -> Listener:
         listener = Listener(self._on_progress)
-        completed = self._run(command, args, options, listener)
+        argv = self.generate_cmd_string(command, *args, json=IsFlagged, **options)
+        completed = self._follower(argv, log=self.log, on_line=listener, cwd=self._folder, env=self._environ)
         if completed.code or listener.errors:
-            raise self._failure(command, listener, completed)
+            raise self._run(command).failure(listener.errors, completed)
         return listener
 
     def _quietly(self, command: str, *args: str) -> Completed:
@@ -138,23 +147,19 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
         argv = self.generate_cmd_string(command, *args, json=IsFlagged)
         completed = self._runner(argv, cwd=self._folder, env=self._environ)
         if completed.code:
-            raise self._failure(command, Listener(self._on_progress), completed)
+            raise self._run(command).failure([], completed)
         return completed
 
-    def _run(self, command: str, args: tuple[str, ...], options: Mapping[str, object], listener: Listener) -> Completed:
-        argv = self.generate_cmd_string(command, *args, json=IsFlagged, **options)
-        with self.log.open("a", encoding="utf-8", buffering=1) as log:
-
-            def heard(line: str) -> None:
-                log.write(line + "\n")
-                listener(line)
-
-            completed = self._runner(argv, cwd=self._folder, env=self._environ, on_line=heard)
-            log.write(completed.stderr)
-        return completed
-
-    def _failure(self, command: str, listener: Listener, completed: Completed) -> Exception:
-        return failure(command, self._env, listener.errors, completed, log=self.log, providers=self.providers.source)
+    def _run(self, command: str) -> Run:
+        unlock = [f"TF_DATA_DIR={self._environ['TF_DATA_DIR']}", str(self._binary), f"-chdir={self._folder}"]
+        return Run(
+            command=command,
+            env=self._env,
+            log=self.log,
+            providers=self.providers.source,
+            state=backend_settings(self.backend),
+            unlock=shlex.join(["env", *unlock, "force-unlock"]),
+        )
 
     def _settings_file(self, name: str) -> Path:
         path = self._folder / "envs" / name

@@ -1,13 +1,16 @@
 """From recipes to artifacts: compile, merge, write once, and know them again the next time."""
 
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import groupby
 from os import cpu_count
+from typing import Any
 
 from build.digest import Digest
-from build.model import Architecture, Artifact, Build, Distribution, Runtime, Wheel, Workspace
+from build.errors import InputError
+from build.model import Architecture, Artifact, Build, Distribution, Runtime, Workspace
 from build.packaging.archives import write_archive
 from build.packaging.bytecode import compile_source, compile_wheel, read_overlay
 from build.packaging.locks import Lock, targets_of
@@ -28,6 +31,10 @@ class Archive:
     source_bytes: int
     distributions: tuple[Distribution, ...]
     changed: bool
+
+
+Bytecode = Mapping[tuple[str, Runtime], Tree]
+"""Of every folder's own source, by identity and runtime."""
 
 
 def build_workspace(
@@ -56,40 +63,60 @@ def build_workspace(
 def _make(recipes: Iterable[Recipe], store: Store, on_progress: Callable[[str], None]) -> dict[Digest, Archive]:
     """Return an archive per recipe key; equal recipes are assembled once."""
     by_key = {recipe.key: recipe for recipe in recipes}
-    made = {key: archive for key in by_key if (archive := _recall(key, store))}
-    missing = {key: recipe for key, recipe in by_key.items() if key not in made}
-    _compile_wheels(missing.values(), store, on_progress)
-    for key, recipe in missing.items():
+    made = {key: archive for key in by_key if (archive := store.recall("archive", key, partial(_known, store)))}
+    missing = [recipe for key, recipe in by_key.items() if key not in made]
+    with ThreadPoolExecutor(cpu_count() or 1) as pool:  # each compilation is a process of its own
+        sources = _compile_sources(missing, store, pool)
+        _compile_wheels(missing, store, pool, on_progress)
+    for recipe in missing:
         on_progress(f"assembling {recipe.identity}")
-        made[key] = _assemble(key, recipe, store)
+        made[recipe.key] = _assemble(recipe, sources, store)
     return made
 
 
-def _compile_wheels(recipes: Iterable[Recipe], store: Store, on_progress: Callable[[str], None]) -> None:
-    """Check the wheels and make their bytecode side by side: each is a process of its own."""
+def _compile_sources(recipes: Iterable[Recipe], store: Store, pool: Executor) -> Bytecode:
+    """Compile every src/ once for each runtime; raise InputError with all modules that do not compile."""
+    jobs = {(recipe.identity, part.runtime): recipe for recipe in recipes for part in recipe.parts}
+
+    def compile_one(job: tuple[str, Runtime]) -> tuple[Tree, Mapping[str, str]]:
+        recipe, (owner, runtime) = jobs[job], job
+        return compile_source(recipe.source, runtime, recipe.mounted(recipe.source_folder), store, owner=owner)
+
+    made = dict(zip(jobs, pool.map(compile_one, jobs), strict=True))
+    facts = [
+        f"{owner}/src/{path}: {reason} ({runtime})"
+        for (owner, runtime), (_, failed) in made.items()
+        for path, reason in failed.items()
+    ]
+    if facts:
+        raise InputError("source that does not compile", facts=facts, hint="mend it, then run `invoke build`")
+    return {job: tree for job, (tree, _) in made.items()}
+
+
+def _compile_wheels(
+    recipes: Collection[Recipe], store: Store, pool: Executor, on_progress: Callable[[str], None]
+) -> None:
+    """Check every wheel once, and make the bytecode that the store lacks."""
     jobs = {
-        (wheel.digest, part.runtime, recipe.mounted(part.folder)): wheel
+        (wheel, part.runtime, recipe.mounted(part.folder)): wheel.path.stat().st_size
         for recipe in recipes
         for part in recipe.parts
         for wheel in part.wheels
     }
-
-    def compile_one(job: tuple[Digest, Runtime, str], wheel: Wheel) -> None:
-        digest, runtime, mount = job
-        verified(wheel.path, digest)
-        compile_wheel(wheel, runtime, mount, store)
-
-    if jobs:
-        on_progress(f"checking and compiling {len(jobs)} wheels")
-        # The largest first, so that no core idles while the last one works.
-        ordered = sorted(jobs, key=lambda job: jobs[job].path.stat().st_size, reverse=True)
-        with ThreadPoolExecutor(cpu_count() or 1) as pool:
-            for _ in pool.map(compile_one, ordered, [jobs[job] for job in ordered]):
-                pass
+    if not jobs:
+        return
+    # The largest first, so that no core idles while the last one works.
+    ordered = sorted(jobs, key=lambda job: jobs[job], reverse=True)
+    wheels = dict.fromkeys(wheel for wheel, _, _ in ordered)
+    on_progress(f"checking and compiling {len(wheels)} wheels")
+    for _ in pool.map(lambda wheel: verified(wheel.path, wheel.digest), wheels):
+        pass
+    for _ in pool.map(lambda job: compile_wheel(job[0], job[1], job[2], store), ordered):
+        pass
 
 
-def _assemble(key: Digest, recipe: Recipe, store: Store) -> Archive:
-    tree = _tree(recipe, store)
+def _assemble(recipe: Recipe, sources: Bytecode, store: Store) -> Archive:
+    tree = _tree(recipe, sources, store)
     with store.scratch() as folder:
         draft = folder / "artifact.zip"
         digest, size_bytes = write_archive(tree, draft)
@@ -107,20 +134,18 @@ def _assemble(key: Digest, recipe: Recipe, store: Store) -> Archive:
         ),
         changed=True,
     )
-    store.remember("archive", key, asdict(archive))
+    store.remember("archive", recipe.key, asdict(archive))
     return archive
 
 
-def _tree(recipe: Recipe, store: Store) -> Tree:
+def _tree(recipe: Recipe, sources: Bytecode, store: Store) -> Tree:
     pieces = [below(recipe.source_folder, pack(recipe.source, owner=recipe.identity))]
     for part in recipe.parts:
         mount = recipe.mounted(part.folder)
         for wheel in part.wheels:
             overlay = read_overlay(compile_wheel(wheel, part.runtime, mount, store), owner=wheel.name)
             pieces += [below(part.folder, read_tree(wheel)), below(part.folder, overlay)]
-        source_mount = recipe.mounted(recipe.source_folder)
-        own = compile_source(recipe.source, part.runtime, source_mount, store, owner=recipe.identity)
-        pieces.append(below(recipe.source_folder, own))
+        pieces.append(below(recipe.source_folder, sources[recipe.identity, part.runtime]))
     return merge(*pieces)
 
 
@@ -130,11 +155,9 @@ def _sizes(tree: Tree) -> dict[str, int]:
     return {owner: sum(e.size_bytes for e in entries) for owner, entries in groupby(owned, lambda e: e.owner)}
 
 
-def _recall(key: Digest, store: Store) -> Archive | None:
-    note = store.recall("archive", key)
-    if note is None:
-        return None
-    digest = Digest(note["digest"]["hex"])
+def _known(store: Store, note: Any) -> Archive | None:
+    """Read a note of `_assemble`; None if the artifact itself is gone. Its digest is checked when it is published."""
+    digest = Digest.parse(note["digest"]["hex"])
     path = store.artifact(digest)
     if not path.exists() or path.stat().st_size != note["size_bytes"]:
         return None

@@ -1,10 +1,11 @@
-"""Compile modules to unchecked-hash bytecode. Run by the Python of a runtime (3.10 or later), standard library only.
+"""Compile modules to hash-based bytecode. Run by the Python of a runtime (3.10 or later), standard library only.
 
-    python -I -S compiler.py OUT < order.json
+    PYTHONHASHSEED=0 python -s -S compiler.py OUT < order.json
 
-``order.json`` names a wheel or folder (``source``), which of its files install where (``modules``) and the
-folder on Lambda they are mounted at (``mount``). OUT gets one file per module and ``index.json`` with ``made``,
-path of the ``.pyc`` in the archive → file in OUT, and ``failed``, module → what the compiler said.
+``order.json`` names a wheel or folder (``source``), which of its files install where (``modules``), the
+folder on Lambda they are mounted at (``mount``), and whether Python shall compare the ``.pyc`` with its
+source on import (``checked``). OUT gets one file per module and ``index.json`` with ``made``, path of the
+``.pyc`` in the archive → file in OUT, and ``failed``, module → what the compiler said.
 """
 
 import json
@@ -45,7 +46,7 @@ def _main() -> None:
         except (SyntaxError, ValueError, RecursionError, OverflowError) as reason:
             failed[path] = f"line {reason.lineno}: {reason.msg}" if isinstance(reason, SyntaxError) else str(reason)
             continue
-        (out / str(number)).write_bytes(_code_to_hash_pyc(code, source_hash(text), False))
+        (out / str(number)).write_bytes(_code_to_hash_pyc(code, source_hash(text), order["checked"]))
         made[Path(cache_from_source(path, optimization="")).as_posix()] = str(number)
     (out / "index.json").write_text(json.dumps({"made": made, "failed": failed}), encoding="utf-8")
 

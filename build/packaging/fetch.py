@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
@@ -11,10 +12,24 @@ from build.digest import Digest
 from build.errors import FindingsError, InputError, SlipwayError, ToolError
 from build.model import Target, Wheel
 from build.packaging.requirements import Pin
-from build.packaging.store import Store
+from build.packaging.store import Store, trusted
 from build.project.profiles import profile_of
 
 Wanted = tuple[Pin, Target]
+
+_UNREACHABLE = (
+    "after connection broken by",
+    "problem confirming the ssl certificate",
+    "error: connection-failed",
+    "error: connection-timeout",
+    "error: proxy-connection-failed",
+    "error: ssl-missing",
+    "error: ssl-verification-failed",
+    "ssl module in Python is not available",
+)
+"""What pip prints when it cannot reach the index. Whole phrases: a distribution may be called pyopenssl."""
+_OTHER_FILES = ("DO NOT MATCH THE HASHES",)
+"""What pip prints when the index has other files than the lock. A distribution may be called xxhash."""
 
 
 def fetch_wheels(
@@ -22,10 +37,10 @@ def fetch_wheels(
 ) -> dict[Wanted, Wheel]:
     """Return the wheel of every pin in ``wanted``, whose values say which folder asks.
 
-    What the store knows is not fetched again; the rest goes to pip in as few calls as the versions
+    What the store has is not fetched again; the rest goes to pip in as few calls as the versions
     allow, and what was fetched before another pin failed is kept.
     """
-    found = {want: wheel for want in wanted if (wheel := _recall(want, store))}
+    found = {want: wheel for want in wanted if (wheel := _recall(want, store) or _only_choice(want, store))}
     missing = [want for want in wanted if want not in found]
     failures: list[tuple[Wanted, SlipwayError]] = []
     for target, pins in _batches(missing):
@@ -95,12 +110,29 @@ def _take_in(folder: Path, by_name: Mapping[str, Pin], target: Target, store: St
 
 
 def _recall(want: Wanted, store: Store) -> Wheel | None:
-    known = store.recall("wheel", _key(want))
-    if known is None:
+    def read(note: Any) -> Wheel | None:
+        filename, digest = note[0], Digest.parse(note[1])
+        path = store.wheel(digest, filename)
+        if not path.exists():
+            return None
+        return Wheel(name=want[0].name, version=want[0].version, path=trusted(path, digest), digest=digest)
+
+    return store.recall("wheel", _key(want), read)
+
+
+def _only_choice(want: Wanted, store: Store) -> Wheel | None:
+    """Return the wheel that another target brought, if the lock allows no other file.
+
+    Among several files pip may know a better one for this target: what the store happens to hold must not decide.
+    """
+    pin, target = want
+    if len(pin.sha256s) > 1:
         return None
-    filename, digest = known[0], Digest(known[1])
-    path = store.wheel(digest, filename)
-    return Wheel(name=want[0].name, version=want[0].version, path=path, digest=digest) if path.exists() else None
+    for digest in map(Digest, pin.sha256s):
+        for path in store.wheel(digest, "").glob("*.whl"):
+            if not _parsed(path.name)[3].isdisjoint(profile_of(target).tags):
+                return Wheel(name=pin.name, version=pin.version, path=path, digest=digest)
+    return None
 
 
 def _key(want: Wanted) -> Digest:
@@ -129,8 +161,13 @@ def _parsed(filename: str) -> tuple[str, object, object, frozenset[object]]:
 
 
 def _is_unreachable(reason: SlipwayError) -> bool:
-    said = "\n".join(reason.facts).lower()
-    return any(sign in said for sign in ("connection", "name resolution", "timed out", "newconnectionerror", "ssl"))
+    return _said(reason, _UNREACHABLE)
+
+
+def _said(reason: SlipwayError, phrases: Iterable[str]) -> bool:
+    """Say whether pip printed one of ``phrases``; the command line, which is the first fact, does not count."""
+    printed = "\n".join(reason.facts[1:])
+    return any(phrase in printed for phrase in phrases)
 
 
 def _failure(failures: Sequence[tuple[Wanted, SlipwayError]], wanted: Mapping[Wanted, str]) -> SlipwayError:
@@ -139,9 +176,7 @@ def _failure(failures: Sequence[tuple[Wanted, SlipwayError]], wanted: Mapping[Wa
         return unreachable
     facts = []
     for (pin, target), reason in failures:
-        why = "no wheel for it"
-        if any("hash" in fact.lower() for fact in reason.facts[1:]):
-            why = "no wheel for it that the lock allows"
+        why = "no wheel for it that the lock allows" if _said(reason, _OTHER_FILES) else "no wheel for it"
         facts.append(f"{wanted[pin, target]}: {pin.name} {pin.version} on {target}: {why}")
     return InputError(
         "distributions without a wheel for their target",

@@ -8,8 +8,9 @@ more are found when the wheels' METADATA is walked (`resolve`).
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -20,6 +21,7 @@ from build.digest import Digest
 from build.errors import InputError, ToolError
 from build.model import FunctionSpec, Spec, Target, Workspace
 from build.packaging.requirements import Pin, parse_lock, parse_wanted
+from build.project.naming import did_you_mean
 from build.project.profiles import profile_of
 
 WANTED, LOCKED = "requirements.in", "requirements.txt"
@@ -60,7 +62,7 @@ def read_locks(workspace: Workspace) -> dict[str, Lock]:
     for spec in workspace.specs:
         lock, found = _read(spec)
         locks[spec.identity] = lock
-        problems += found or _unmet(lock, targets_of(spec))
+        problems += found or [*_twice(lock, targets_of(spec)), *_unmet(lock, targets_of(spec))]
     if problems:
         raise InputError(
             "the locks do not fit what is wanted",
@@ -88,6 +90,15 @@ def _read(spec: Spec) -> tuple[Lock, list[str]]:
     return lock, problems
 
 
+def _twice(lock: Lock, targets: Iterable[Target]) -> Iterator[str]:
+    """Yield one line for each distribution that is pinned more than once for a target: only one can be imported."""
+    for target in targets:
+        for name, pins in groupby(lock.selected(target), key=lambda pin: pin.name):
+            versions = [pin.version for pin in pins]
+            if len(versions) > 1:
+                yield f"{lock.identity}/{LOCKED}: expected one pin of {name} for {target}, got {', '.join(versions)}"
+
+
 def _unmet(lock: Lock, targets: Sequence[Target]) -> list[str]:
     """Return one line for each wish that no pin meets on some target."""
     unmet: dict[str, None] = {}
@@ -104,44 +115,74 @@ def _unmet(lock: Lock, targets: Sequence[Target]) -> list[str]:
     return list(unmet)
 
 
-def write_locks(workspace: Workspace, identities: Iterable[str] = (), *, upgrade: bool = False) -> dict[str, bool]:
+def write_locks(
+    workspaces: Sequence[Workspace], identities: Iterable[str] = (), *, upgrade: bool = False
+) -> dict[str, bool]:
     """Pin every `requirements.in` with uv for all platforms, layers first; return identity → whether it changed.
 
-    A function is constrained by the locks of its layers, so both agree on versions. Pins that
-    still fit stay, unless ``upgrade``. Raises ToolError with uv's reason when nothing fits.
+    ``workspaces`` are those of all envs: a lock must fit each. ``identities`` chooses folders; none
+    means all. A function is constrained by the locks of its layers, so both agree on versions. Pins
+    that still fit stay, unless ``upgrade``. Raises InputError with identities that do not exist,
+    and ToolError with uv's reasons for every folder where nothing fits; the others are locked.
     """
-    chosen = set(identities)
+    specs: dict[str, list[Spec]] = {}
+    for spec in (spec for workspace in workspaces for spec in workspace.specs):
+        specs.setdefault(spec.identity, []).append(spec)
     changed: dict[str, bool] = {}
-    for spec in workspace.specs:
-        if (chosen and spec.identity not in chosen) or not (spec.folder / WANTED).is_file():
+    failures: dict[str, ToolError] = {}
+    for identity in _chosen(specs, identities):
+        folder = specs[identity][0].folder
+        if not (folder / WANTED).is_file():
             continue
-        before = _text(spec.folder / LOCKED)
-        _compile(workspace, spec, upgrade=upgrade)
-        changed[spec.identity] = _text(spec.folder / LOCKED) != before
+        before = _text(folder / LOCKED)
+        try:
+            _compile(workspaces[0].root, specs[identity], upgrade=upgrade)
+        except ToolError as failure:
+            failures[identity] = failure
+        else:
+            changed[identity] = _text(folder / LOCKED) != before
+    if failures:
+        raise ToolError(
+            f"locking {', '.join(failures)} failed",
+            facts=[fact for failure in failures.values() for fact in failure.facts],
+            hint=f"change {', '.join(f'{identity}/{WANTED}' for identity in failures)}, then run `invoke lock`",
+        )
     return changed
 
 
-def _compile(workspace: Workspace, spec: Spec, *, upgrade: bool) -> None:
-    root = workspace.root
-    lowest = min(target.runtime for target in targets_of(spec))
-    constraints = []
-    for layer in spec.layers if isinstance(spec, FunctionSpec) else ():
-        if not layer.startswith("arn:") and (root / "layers" / layer / LOCKED).is_file():
-            constraints += ["--constraints", f"layers/{layer}/{LOCKED}"]
+def _chosen(known: Mapping[str, object], identities: Iterable[str]) -> list[str]:
+    """Return the identities to lock, layers first."""
+    wanted = set(identities)
+    unknown = sorted(wanted - known.keys())
+    if unknown:
+        raise InputError(
+            "no such folder",
+            facts=[f"{identity}: expected a function or layer{did_you_mean(identity, known)}" for identity in unknown],
+            hint="run `invoke lock` to lock all there are",
+        )
+    return sorted(wanted or known, key=lambda identity: (identity.startswith("functions/"), identity))
+
+
+def _compile(root: Path, specs: Sequence[Spec], *, upgrade: bool) -> None:
+    """Lock one folder, which ``specs`` describe for each env: from its lowest runtime, held to all its layers."""
+    identity = specs[0].identity
+    lowest = min(target.runtime for spec in specs for target in targets_of(spec))
+    layers = dict.fromkeys(layer for spec in specs if isinstance(spec, FunctionSpec) for layer in spec.own_layers)
+    locks = [f"layers/{layer}/{LOCKED}" for layer in layers if (root / "layers" / layer / LOCKED).is_file()]
     argv = [
-        *(_uv(), "pip", "compile", f"{spec.identity}/{WANTED}", "--output-file", f"{spec.identity}/{LOCKED}"),
+        *(_uv(), "pip", "compile", f"{identity}/{WANTED}", "--output-file", f"{identity}/{LOCKED}"),
         *("--universal", "--generate-hashes", "--python-version", lowest.version, "--quiet"),
         *("--custom-compile-command", "invoke lock"),
         # Named, or uv asks every Python it finds who it is, which takes 7 s behind pyenv's shims.
         *("--python", sys.executable, "--no-python-downloads"),
-        *constraints,
+        *(word for lock in locks for word in ("--constraints", lock)),
         *(["--upgrade"] if upgrade else []),
     ]
     process.checked(
         # uv brings certificates of its own; behind a proxy that a company trusts only the system's are right.
         process.run(argv, cwd=root, env={"UV_SYSTEM_CERTS": "true", "UV_NATIVE_TLS": "true", **os.environ}),
-        doing=f"locking {spec.identity}",
-        hint=f"change {spec.identity}/{WANTED}, then run `invoke lock`",
+        doing=f"locking {identity}",
+        hint=f"change {identity}/{WANTED}, then run `invoke lock`",
     )
 
 

@@ -3,15 +3,15 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from build.digest import Digest
 from build.errors import InputError
 from build.model import Architecture, FunctionSpec, LayerSpec, Runtime, Target, Wheel, Workspace
 from build.packaging.resolve import Resolved
+from build.packaging.store import FORMAT
 from build.packaging.trees import SourceFile, read_source
-
-_FORMAT = 1
-"""Raise it when the same inputs shall give other bytes."""
+from build.project.interpreters import release_of
 
 _FUNCTION_MOUNT, _LAYER_MOUNT = "/var/task", "/opt"
 """Where Lambda unpacks them: https://docs.aws.amazon.com/lambda/latest/dg/packaging-layers.html"""
@@ -24,10 +24,12 @@ class Part:
     folder: str
     """Below the archive's root; empty for a function."""
     runtime: Runtime
+    compiled_by: str
+    """Full version of the Python that makes the bytecode, such as ``3.13.0``."""
     wheels: tuple[Wheel, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: a cached property needs room
 class Recipe:
     """Everything one archive is made of. Equal recipes give equal bytes."""
 
@@ -40,12 +42,12 @@ class Recipe:
     source_folder: str
     """Where the folder's own src/ lands, below the archive's root."""
 
-    @property
+    @cached_property
     def key(self) -> Digest:
         """Of everything that enters the bytes."""
-        parts = [[part.folder, str(part.runtime), [w.digest.hex for w in part.wheels]] for part in self.parts]
+        parts = [[part.folder, part.compiled_by, [w.digest.hex for w in part.wheels]] for part in self.parts]
         source = [[file.path, file.executable, Digest.of_bytes(file.data).hex] for file in self.source]
-        return Digest.of_bytes(json.dumps([_FORMAT, self.mount, parts, self.source_folder, source]).encode())
+        return Digest.of_bytes(json.dumps([FORMAT, self.mount, parts, self.source_folder, source]).encode())
 
     def mounted(self, folder: str) -> str:
         """Return where ``folder`` of the archive is on Lambda."""
@@ -66,7 +68,11 @@ class Recipes:
 
 
 def recipes_of(workspace: Workspace, resolved: Resolved) -> Recipes:
-    """Return the recipes; raise InputError where a function and its layers hold different versions."""
+    """Return the recipes.
+
+    Raises InputError where a function and its layers hold different versions, and with every file
+    under a src/ that cannot ship; ToolError where there is no Python for a runtime.
+    """
     clashes = [clash for spec in workspace.functions for clash in _clashes(spec, resolved)]
     if clashes:
         raise InputError(
@@ -74,16 +80,36 @@ def recipes_of(workspace: Workspace, resolved: Resolved) -> Recipes:
             facts=clashes,
             hint="run `invoke lock`, which constrains a function by the locks of its layers",
         )
+    sources = _sources(workspace)
     return Recipes(
-        functions={spec.name: _function_recipe(spec, resolved) for spec in workspace.functions},
-        layers={(s.name, a): _layer_recipe(s, a, resolved) for s in workspace.layers for a in s.architectures},
+        functions={s.name: _function_recipe(s, resolved, sources[s.identity]) for s in workspace.functions},
+        layers={
+            (s.name, a): _layer_recipe(s, a, resolved, sources[s.identity])
+            for s in workspace.layers
+            for a in s.architectures
+        },
     )
+
+
+def _sources(workspace: Workspace) -> dict[str, tuple[SourceFile, ...]]:
+    """Return every src/ by identity, each read once."""
+    sources: dict[str, tuple[SourceFile, ...]] = {}
+    refusals: list[InputError] = []
+    for spec in workspace.specs:
+        try:
+            sources[spec.identity] = read_source(spec.folder / "src", workspace.root)
+        except InputError as refusal:
+            refusals.append(refusal)
+    if refusals:
+        first = refusals[0]
+        raise InputError(first.summary, facts=[fact for each in refusals for fact in each.facts], hint=first.hint)
+    return sources
 
 
 def _clashes(spec: FunctionSpec, resolved: Resolved) -> list[str]:
     clashes = []
     holders: dict[str, tuple[str, str]] = {}
-    for identity in (*_own_layers(spec), spec.identity):
+    for identity in (*_layers_of(spec), spec.identity):
         for wheel in resolved[identity, spec.target]:
             version, holder = holders.setdefault(wheel.name, (wheel.version, identity))
             if version != wheel.version:
@@ -93,38 +119,44 @@ def _clashes(spec: FunctionSpec, resolved: Resolved) -> list[str]:
     return clashes
 
 
-def _function_recipe(spec: FunctionSpec, resolved: Resolved) -> Recipe:
+def _function_recipe(spec: FunctionSpec, resolved: Resolved, source: tuple[SourceFile, ...]) -> Recipe:
     """Leave out what the function's layers already hold."""
-    held = {wheel.name for identity in _own_layers(spec) for wheel in resolved[identity, spec.target]}
+    held = {wheel.name for identity in _layers_of(spec) for wheel in resolved[identity, spec.target]}
     wheels = tuple(wheel for wheel in resolved[spec.identity, spec.target] if wheel.name not in held)
     return Recipe(
         identity=spec.identity,
         mount=_FUNCTION_MOUNT,
-        parts=(Part(folder="", runtime=spec.target.runtime, wheels=wheels),),
-        source=read_source(spec.folder / "src"),
+        parts=(_part("", spec.target.runtime, wheels),),
+        source=source,
         source_folder="",
     )
 
 
-def _layer_recipe(spec: LayerSpec, architecture: Architecture, resolved: Resolved) -> Recipe:
+def _layer_recipe(
+    spec: LayerSpec, architecture: Architecture, resolved: Resolved, source: tuple[SourceFile, ...]
+) -> Recipe:
     """Put one runtime's wheels in python/, those of several in the folders that only one runtime reads."""
     alone = len(spec.runtimes) == 1
     return Recipe(
         identity=spec.identity,
         mount=_LAYER_MOUNT,
         parts=tuple(
-            Part(
-                folder="python" if alone else f"python/lib/{runtime}/site-packages",
-                runtime=runtime,
-                wheels=resolved[spec.identity, Target(runtime, architecture)],
+            _part(
+                "python" if alone else f"python/lib/{runtime}/site-packages",
+                runtime,
+                resolved[spec.identity, Target(runtime, architecture)],
             )
             for runtime in spec.runtimes
         ),
-        source=read_source(spec.folder / "src"),
+        source=source,
         source_folder="python",
     )
 
 
-def _own_layers(spec: FunctionSpec) -> tuple[str, ...]:
+def _part(folder: str, runtime: Runtime, wheels: tuple[Wheel, ...]) -> Part:
+    return Part(folder=folder, runtime=runtime, compiled_by=release_of(runtime), wheels=wheels)
+
+
+def _layers_of(spec: FunctionSpec) -> tuple[str, ...]:
     """Return the identities of the repository's own layers that ``spec`` uses."""
-    return tuple(f"layers/{name}" for name in spec.layers if not name.startswith("arn:"))
+    return tuple(f"layers/{name}" for name in spec.own_layers)

@@ -34,32 +34,44 @@ class Pin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parsed:
-    """A requirements file, read."""
+class Wishes:
+    """A `requirements.in`, read."""
 
     requirements: tuple[Requirement, ...]
-    pins: tuple[Pin, ...]
-    """The requirements that are pinned and hashed; in a sound lock, all of them."""
     problems: tuple[str, ...]
     """``12: numpy: …``, the line number first."""
 
 
-def parse_wanted(text: str) -> Parsed:
-    """Read a `requirements.in`; options such as ``-c`` and ``--index-url`` are uv's business and passed over."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pins:
+    """A `requirements.txt`, read."""
+
+    pins: tuple[Pin, ...]
+    problems: tuple[str, ...]
+    """``12: numpy: …``, the line number first."""
+
+
+def parse_wanted(text: str) -> Wishes:
+    """Read a `requirements.in`; options such as ``-c`` and ``--index-url`` are uv's business and passed over.
+
+    ``-r`` is a problem: uv would lock what the other file wants, and nothing here would know that it is wanted.
+    """
     requirements, problems = [], []
     for number, line in _logical_lines(text):
+        if line.startswith(("-r", "--requirement")):
+            problems.append(f"{number}: {line}: expected what is wanted itself, got another file; copy its lines here")
         if line.startswith("-"):
             continue
         try:
             requirements.append(Requirement(line))
         except InvalidRequirement as reason:
             problems.append(f"{number}: {_first_line(reason)}")
-    return Parsed(requirements=tuple(requirements), pins=(), problems=tuple(problems))
+    return Wishes(requirements=tuple(requirements), problems=tuple(problems))
 
 
-def parse_lock(text: str) -> Parsed:
+def parse_lock(text: str) -> Pins:
     """Read a `requirements.txt` that must pin every line by version and sha256."""
-    requirements, pins, problems = [], [], []
+    pins, problems = [], []
     for number, line in _logical_lines(text):
         if line.startswith("-"):
             if not line.startswith(("--index-url", "--extra-index-url", "--find-links", "-i ")):
@@ -70,13 +82,12 @@ def parse_lock(text: str) -> Parsed:
         except InvalidRequirement as reason:
             problems.append(f"{number}: {_first_line(reason)}")
             continue
-        requirements.append(requirement)
         pin = _pin(requirement, _HASH.findall(line))
         if isinstance(pin, str):
             problems.append(f"{number}: {requirement.name}: {pin}")
         else:
             pins.append(pin)
-    return Parsed(requirements=tuple(requirements), pins=tuple(pins), problems=tuple(problems))
+    return Pins(pins=tuple(pins), problems=tuple(problems))
 
 
 def _pin(requirement: Requirement, hashes: list[str]) -> Pin | str:

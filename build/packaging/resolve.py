@@ -7,6 +7,7 @@ lock misses or holds too much for a target is an error.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -16,7 +17,7 @@ from build.errors import InputError
 from build.model import Target, Wheel
 from build.packaging.fetch import fetch_wheels
 from build.packaging.locks import LOCKED, Lock
-from build.packaging.store import Store
+from build.packaging.store import Store, trusted
 from build.packaging.wheels import Metadata, read_metadata
 from build.project.profiles import profile_of
 
@@ -74,14 +75,15 @@ def resolve(requests: Iterable[Request], store: Store, *, on_progress: Callable[
 
 
 def _recall(request: Request, store: Store) -> tuple[Wheel, ...] | None:
-    known = store.recall("resolved", request.key)
-    if known is None:
-        return None
-    wheels = tuple(
-        Wheel(name=name, version=version, path=store.wheel(Digest(digest), filename), digest=Digest(digest))
-        for name, version, filename, digest in known
-    )
-    return wheels if all(wheel.path.exists() for wheel in wheels) else None
+    def read(note: Any) -> tuple[Wheel, ...] | None:
+        wheels = tuple(
+            Wheel(name=name, version=version, path=store.wheel(digest, filename), digest=digest)
+            for name, version, filename, sha256 in note
+            for digest in [Digest.parse(sha256)]
+        )
+        return wheels if all(w.path.exists() and trusted(w.path, w.digest) for w in wheels) else None
+
+    return store.recall("resolved", request.key, read)
 
 
 def _walk(request: Request, wheels: tuple[Wheel, ...]) -> list[str]:

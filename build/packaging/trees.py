@@ -1,7 +1,8 @@
 """Trees: what an archive will hold, as sorted entries that know where their compressed bytes are."""
 
+import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -15,6 +16,7 @@ STORED, DEFLATED = 0, 8
 _LEVEL = 6
 _IGNORED_NAMES = frozenset({"__pycache__", ".DS_Store", ".git", ".gitkeep"})
 _IGNORED_SUFFIXES = frozenset({".pyc", ".pyo", ".swp"})
+_EMACS_LOCK = ".#"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +70,27 @@ class SourceFile:
     data: bytes
 
 
-def read_source(folder: Path) -> tuple[SourceFile, ...]:
+def read_source(folder: Path, root: Path) -> tuple[SourceFile, ...]:
     """Return the files below ``folder``, sorted by path; a folder that is not there is empty.
 
-    Left out are bytecode, git's own and editors' files. The owner's execute bit decides the mode.
+    Left out are bytecode, git's own and editors' files. The owner's execute bit decides the mode. A link to
+    a file below ``root``, the repository, is that file. Raises InputError with all that cannot ship.
     """
-    files = (
-        SourceFile(path.relative_to(folder).as_posix(), bool(path.stat().st_mode & stat.S_IXUSR), path.read_bytes())
-        for path in folder.rglob("*")
-        if path.is_file() and not _is_ignored(path.relative_to(folder))
-    )
+    files, problems = [], []
+    for path in _walk(folder):
+        problem = _problem(path, root)
+        if problem:
+            shown = os.fsencode(path.relative_to(root)).decode("utf-8", "backslashreplace")
+            problems.append(f"{shown}: {problem}")
+        elif path.is_file():
+            executable = bool(path.stat().st_mode & stat.S_IXUSR)
+            files.append(SourceFile(path.relative_to(folder).as_posix(), executable, path.read_bytes()))
+    if problems:
+        raise InputError(
+            "files that cannot ship",
+            facts=sorted(problems),
+            hint="rename them, or put what they lead to in their place, then run `invoke build`",
+        )
     return tuple(sorted(files, key=lambda file: file.path))
 
 
@@ -115,5 +128,28 @@ def merge(*parts: Iterable[Entry]) -> Tree:
     return tuple(by_path[path] for path in sorted(by_path))
 
 
-def _is_ignored(path: Path) -> bool:
-    return path.suffix in _IGNORED_SUFFIXES or not _IGNORED_NAMES.isdisjoint(path.parts)
+def _walk(folder: Path) -> Iterator[Path]:
+    """Yield everything below ``folder`` but what is ignored; links to folders are yielded and not followed."""
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not _is_ignored(name)]
+        yield from (Path(parent, name) for name in (*folders, *files) if not _is_ignored(name))
+
+
+def _problem(path: Path, root: Path) -> str | None:
+    """Say why ``path`` cannot ship; None if it can."""
+    try:
+        path.name.encode()
+    except UnicodeEncodeError:
+        return "expected a name in UTF-8"
+    if path.is_symlink():
+        if path.is_dir():
+            return "a link to a folder, which a zip cannot hold"
+        if not path.exists():
+            return "a link that leads nowhere"
+        if not path.resolve().is_relative_to(root.resolve()):
+            return "a link that leads out of the repository"
+    return None if path.is_file() or path.is_dir() else "neither a file nor a folder"
+
+
+def _is_ignored(name: str) -> bool:
+    return name in _IGNORED_NAMES or Path(name).suffix in _IGNORED_SUFFIXES or name.startswith(_EMACS_LOCK)

@@ -4,6 +4,7 @@ A wheel is a zip of deflated members, so a tree is made of references into it; n
 """
 
 import os
+import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from build.packaging.trees import DEFLATED, STORED, Entry, Tree, merge
 _LOCAL_HEADER = Struct("<4s22x2H")
 _SHIPPED_SCHEMES = frozenset({"purelib", "platlib"})
 """Of a wheel's ``.data`` folder. Scripts, headers and data have no place in /var/task or /opt/python."""
+_CACHED = re.compile(r"(^|/)__pycache__/[^/]*\.pyc$")
 _ENCRYPTED = 0x1
 _SYMLINK = 0o120000
 _FILE_TYPE = 0o170000
@@ -48,8 +50,12 @@ def read_metadata(path: Path) -> Metadata:
 
 
 def read_tree(wheel: Wheel) -> Tree:
-    """Return what ``wheel`` brings; raise InputError for members no archive may hold."""
-    return merge(read_members(wheel.path, owner=wheel.name))
+    """Return what ``wheel`` brings; raise InputError for members no archive may hold.
+
+    Bytecode in its ``__pycache__`` stays out: it would meet ours, and its times are stale in any case.
+    A ``.pyc`` beside the sources is a module of its own where there is no source, and ships.
+    """
+    return merge(entry for entry in read_members(wheel.path, owner=wheel.name) if not _CACHED.search(entry.path))
 
 
 def read_members(path: Path, *, owner: str) -> Iterator[Entry]:

@@ -1,39 +1,63 @@
-"""Find a Python of a runtime's minor version: this one, on PATH, under pyenv, by uv."""
+"""Find a Python of a runtime's minor version: this one, under pyenv, on PATH, by uv."""
 
 import os
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 from build import process
 from build.errors import ToolError
 from build.model import Runtime
 
-_PROBE = "import sys; print('%s %d.%d' % (sys.implementation.name, *sys.version_info[:2]))"
+_PROBE = "import sys; print(sys.implementation.name, *sys.version_info[:4], *getattr(sys, 'abiflags', ''))"
+"""Prints ``cpython 3 13 0 final``, and more for a free-threaded or debug build."""
+_probing = Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class _Interpreter:
+    release: tuple[int, ...]
+    path: Path
+
+
+def interpreter_of(runtime: Runtime) -> Path:
+    """Return the path of a CPython of ``runtime``'s minor version: final, not free-threaded, no debug build.
+
+    Looks at the running interpreter, pyenv's versions folder and ``pythonX.Y`` on PATH, and takes the
+    newest patch release of them; where there is none, asks uv, which may install one if it is allowed
+    to download. Looks once; threads may call it. Raises ToolError if there is none.
+    """
+    return _found(runtime).path
+
+
+def release_of(runtime: Runtime) -> str:
+    """Return the full version of `interpreter_of`, such as ``3.13.0``: what bytecode depends on."""
+    return ".".join(map(str, _found(runtime).release))
+
+
+def _found(runtime: Runtime) -> _Interpreter:
+    with _probing:  # a cache alone would let two threads look at once
+        return _find(runtime)
 
 
 @cache
-def interpreter_of(runtime: Runtime) -> Path:
-    """Return the path of a CPython of ``runtime``'s minor version.
-
-    Looks at the running interpreter, ``pythonX.Y`` on PATH, pyenv's versions folder and uv, which
-    may install one where it is allowed to download. Raises ToolError if there is none.
-    """
-    tried = []
-    for candidate in _candidates(runtime):
-        if _is(candidate, runtime):
-            return candidate
-        tried.append(str(candidate))
-    installed = _uv(runtime, "find") or _uv(runtime, "install", "find")
-    if installed:
-        return installed
+def _find(runtime: Runtime) -> _Interpreter:
+    tried = list(_candidates(runtime))
+    fitting = [found for candidate in tried if (found := _probed(candidate, runtime))]
+    if not fitting:
+        by_uv = _uv(runtime, "find") or _uv(runtime, "install", "find")
+        fitting = [found for candidate in [by_uv] if candidate and (found := _probed(candidate, runtime))]
+    if fitting:
+        return max(fitting, key=lambda found: found.release)
     raise ToolError(
         f"no Python {runtime.version} on this machine, which {runtime} needs for bytecode and local invokes",
         facts=[
             f"looked at: this Python, pyenv's versions, python{runtime.version} on PATH, uv",
-            *(f"does not run or is another version: {path}" for path in tried),
+            *(f"does not run, or is another version or no final release: {path}" for path in tried),
         ],
         hint=f"run `uv python install {runtime.version}` or `pyenv install {runtime.version}`",
     )
@@ -45,10 +69,11 @@ def _candidates(runtime: Runtime) -> Iterator[Path]:
         yield Path(getattr(sys, "_base_executable", sys.executable))
     name = "python.exe" if os.name == "nt" else f"bin/python{runtime.version}"
     versions = [folder for root in _pyenv_roots() for folder in (root / "versions").glob(f"{runtime.version}.*")]
-    newest_first = sorted(versions, key=lambda path: _patch(path.name), reverse=True)
-    yield from (path / name for path in newest_first if (path / name).exists())
-    # After pyenv's own folder: on PATH there may be a pyenv shim, which runs only versions made global.
-    on_path = shutil.which(f"python{runtime.version}")
+    yield from (path / name for path in sorted(versions) if (path / name).exists())
+    # Not pyenv's shims: they are slow, and run only versions made global.
+    shims = {root / "shims" for root in _pyenv_roots()}
+    entries = [entry for entry in os.environ.get("PATH", "").split(os.pathsep) if entry and Path(entry) not in shims]
+    on_path = shutil.which(f"python{runtime.version}", path=os.pathsep.join(entries))
     if on_path:
         yield Path(on_path)
 
@@ -61,17 +86,15 @@ def _pyenv_roots() -> tuple[Path, ...]:
     return tuple(dict.fromkeys([*([Path(said)] if said else []), Path.home() / ".pyenv", *shims]))
 
 
-def _patch(version: str) -> int:
-    last = version.rpartition(".")[2]
-    return int(last) if last.isdigit() else -1
-
-
-def _is(python: Path, runtime: Runtime) -> bool:
+def _probed(python: Path, runtime: Runtime) -> _Interpreter | None:
     try:
         probe = process.run([str(python), "-I", "-c", _PROBE])
     except ToolError:
-        return False
-    return probe.code == 0 and probe.stdout.split() == ["cpython", runtime.version]
+        return None
+    match probe.stdout.split() if probe.code == 0 else []:
+        case ["cpython", "3", minor, patch, "final"] if int(minor) == runtime.minor:
+            return _Interpreter((3, int(minor), int(patch)), python)
+    return None
 
 
 def _uv(runtime: Runtime, *verbs: str) -> Path | None:

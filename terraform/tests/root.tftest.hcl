@@ -100,6 +100,17 @@ run "a_hand_off_of_another_version_and_malformed_values_are_refused" {
   }
 }
 
+run "regions_of_every_partition_are_taken" {
+  command = plan
+  variables {
+    region = "eusc-de-east-1"
+  }
+  assert {
+    condition     = keys(output.functions) == ["greeting"]
+    error_message = "The European sovereign cloud is a region, too."
+  }
+}
+
 run "a_malformed_layer_is_refused" {
   command         = plan
   expect_failures = [var.layers]

@@ -10,7 +10,9 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
+import subprocess
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -148,16 +150,42 @@ def test_another_account_is_refused(account):
         account.plan(handoff)
 
 
-def test_a_locked_state_is_refused_with_who_holds_it(account):
+def test_a_runtime_the_provider_does_not_know_is_terraforms_error_with_its_place(account):
+    handoff = account.handoff("dev", greeting=account.function("greeting", runtime="python3.99"))
+    with pytest.raises(ToolError, match="terraform plan failed for dev") as raised:
+        account.plan(handoff)
+    text = "\n".join(raised.value.facts)
+    assert "expected runtime to be one of [" in text
+    assert "terraform/modules/lambda-function/main.tf:" in text
+
+
+@pytest.fixture
+def locked(account: Account) -> Iterator[dict[str, str]]:
+    """The state of dev is locked by somebody else; where the lock is."""
     lock = {"ID": "f00d", "Operation": "OperationTypeApply", "Who": "ada@laptop", "Created": "2026-01-02T03:04:05Z"}
     place = {"Bucket": state_bucket(account.root, "dev"), "Key": "slipway/dev.tfstate.tflock"}
     account.client("s3").put_object(**place, Body=json.dumps(lock))
-    try:
-        with pytest.raises(ToolError, match="the state of dev is locked by ada@laptop") as raised:
-            account.plan(account.handoff("dev"))
-    finally:
-        account.client("s3").delete_object(**place)
-    assert "force-unlock f00d" in raised.value.hint
+    yield place
+    account.client("s3").delete_object(**place)
+
+
+def test_a_locked_state_is_refused_and_the_command_in_the_hint_frees_it(account, locked):
+    with pytest.raises(ToolError, match="the state of dev is locked by ada@laptop") as raised:
+        account.plan(account.handoff("dev"))
+    *_, free = re.findall("`(.+?)`", raised.value.hint)
+    assert free.endswith(" force-unlock f00d")
+    freed = subprocess.run(
+        free, shell=True, input="yes\n", cwd="/", env=account.environ, capture_output=True, text=True, check=False
+    )
+    assert freed.returncode == 0, freed.stderr
+    left = account.client("s3").list_objects_v2(Bucket=locked["Bucket"], Prefix=locked["Key"])
+    assert left["KeyCount"] == 0
+
+
+def test_a_plan_to_look_at_neither_needs_nor_leaves_a_lock(account, locked):
+    held = account.client("s3").get_object(**locked)["Body"].read()
+    assert account.plan(account.handoff("dev"), lock=False).changes
+    assert account.client("s3").get_object(**locked)["Body"].read() == held
 
 
 def test_an_env_goes_from_nothing_to_nothing_even_when_its_artifacts_are_gone(account):
@@ -166,13 +194,13 @@ def test_an_env_goes_from_nothing_to_nothing_even_when_its_artifacts_are_gone(ac
     handoff = account.handoff("dev", greeting=account.function("greeting", "dev"))
     assert terraform.apply(account.plan(handoff)).functions["greeting"].version == "1"
     account.client("s3").delete_object(Bucket=BUCKET, Key=handoff["functions"]["greeting"]["artifact"]["key"])
-    plan = account.plan(handoff, destroy=True)
+    plan = account.plan(handoff | {"functions": {}, "layers": {}}, destroy=True)
     assert {change.actions for change in plan.changes} == {("delete",)}
     assert terraform.apply(plan).functions == {}
 
 
 def test_a_bucket_for_the_state_that_does_not_exist_is_named(account):
-    with pytest.raises(AwsError, match="a bucket of prod does not exist"):
+    with pytest.raises(AwsError, match="prod has no bucket slipway-prod-terraform-state-123456789012"):
         account.terraform("prod").init()
 
 
@@ -226,12 +254,17 @@ def test_the_queue_and_the_routes_lead_to_the_alias(account, deployed):
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     gateway = account.client("apigatewayv2")
     (api,) = gateway.get_apis()["Items"]
-    (integration,) = gateway.get_integrations(ApiId=api["ApiId"])["Items"]
-    assert f"{live}/invocations" in integration["IntegrationUri"]
-    assert {route["RouteKey"] for route in gateway.get_routes(ApiId=api["ApiId"])["Items"]} == {
-        "GET /orders/{id}",
-        "POST /orders",
-    }
+    integrations = gateway.get_integrations(ApiId=api["ApiId"])["Items"]
+    assert [f"{live}/invocations" in integration["IntegrationUri"] for integration in integrations] == [True, True]
+    routes = {route["RouteKey"]: route["Target"] for route in gateway.get_routes(ApiId=api["ApiId"])["Items"]}
+    assert routes.keys() == {"GET /orders/{id}", "POST /orders"}
+    assert sorted(routes.values()) == sorted(f"integrations/{each['IntegrationId']}" for each in integrations)
+
+
+def test_only_functions_of_the_account_may_take_a_role(account, deployed):
+    role = account.client("iam").get_role(RoleName="slipway-local-orders")["Role"]
+    (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
 
 
 def test_new_bytes_publish_versions_and_leave_live_and_older_layers_alone(account, deployed):

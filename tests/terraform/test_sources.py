@@ -24,6 +24,13 @@ def test_a_module_takes_everything_from_its_caller(module):
     assert blocks == []
 
 
+def test_both_sides_take_the_same_regions():
+    from build.project.values import REGION
+
+    (pattern,) = re.findall(r'regex\("\^(.+)\$", var\.region\)', (TERRAFORM / "variables.tf").read_text("utf-8"))
+    assert pattern == REGION.pattern
+
+
 def test_terraform_never_builds():
     assert [word for word in EVENTS_OF_A_BUILD if word in source_of(TERRAFORM)] == []
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from build.checks import check
+from build.checks import check, provider
 from build.checks.limits import ADDED_ENVIRONMENT_BYTES, environment_bytes, policy_chars
 from build.digest import Digest
 from build.model import (
@@ -16,9 +16,14 @@ from build.model import (
     HttpTrigger,
     Permission,
     QueueTrigger,
+    Runtime,
     Severity,
+    Target,
     Workspace,
 )
+from build.packaging.assemble import build_workspace
+from build.packaging.locks import read_locks
+from build.packaging.store import Store
 from build.project import quotas
 from tests.builders import function_spec, layer_spec, make_workspace, write_files
 
@@ -68,6 +73,30 @@ def test_a_function_in_order_has_no_findings(tmp_path):
     assert found(of_one(function(tmp_path)), built) == ()
 
 
+def test_an_artifact_without_a_file_is_refused_as_lambda_refuses_it(tmp_path):
+    data = layer_spec(write_files(tmp_path / "layers/data", {}))
+    workspace = make_workspace(tmp_path, layers=(data,))
+    store = Store(tmp_path / "store")
+    finding = only(workspace, build_workspace(workspace, read_locks(workspace), store, on_progress=lambda _: None))
+    assert (finding.rule, finding.severity, finding.subject) == ("empty-artifact", Severity.ERROR, "layers/data")
+
+
+@pytest.mark.parametrize(("minor", "rules"), [(13, []), (14, ["runtime-provider"] * 2)])
+def test_a_runtime_that_the_terraform_provider_refuses_is_a_warning(tmp_path, minor, rules):
+    spec = replace(function(tmp_path), target=Target(Runtime(minor), X86))
+    layer = layer_spec(write_files(tmp_path / "layers/data", {}), runtimes=(Runtime(12), Runtime(minor)))
+    findings = found(make_workspace(tmp_path, functions=(spec,), layers=(layer,)))
+    assert [finding.rule for finding in findings] == rules
+    assert all(f"got python3.{minor}:" in finding.message for finding in findings)
+    assert all(finding.severity is Severity.WARNING for finding in findings)
+
+
+def test_the_runtimes_were_measured_with_the_provider_that_is_pinned():
+    """If this fails: ask the new provider for python3.14 by `terraform validate`, then set both constants."""
+    versions = Path(__file__).parents[2] / "terraform" / "versions.tf"
+    assert f'version = "{provider.PROVIDER}"' in versions.read_text("utf-8")
+
+
 def test_a_function_one_byte_too_large_with_its_layers_names_the_largest_distributions(tmp_path):
     spec = function(tmp_path, layers=("data", "arn:aws:lambda:eu-central-1:123456789012:layer:x:1"))
     large = {f"d{n}": n * MB for n in range(1, 7)}
@@ -106,7 +135,7 @@ def test_six_layers_are_one_too_many(tmp_path):
 
 def test_environment_variables_count_as_the_json_that_lambda_measures(tmp_path):
     spec = replace(function(tmp_path), environment={"AA": 'é"', "BB": "{env}"})
-    assert environment_bytes(spec, of_one(spec)) == len('{"AA":"é\\"","BB":"dev"}'.encode())
+    assert environment_bytes(spec) == len('{"AA":"é\\"","BB":"{env}"}'.encode())
 
 
 def test_too_many_environment_variables_name_the_largest(tmp_path):

@@ -23,7 +23,7 @@ class ScriptedTerraform:
     def answer(self, command: str, *lines: object, code: int = 0, stderr: str = "") -> None:
         self.answers[command] = (code, "".join(f"{json.dumps(line)}\n" for line in lines), stderr)
 
-    def __call__(self, argv, *, env=None, on_line=None, **_):
+    def __call__(self, argv, *, env=None, **_):
         code, stdout, stderr = self.answers.get(argv[1], (0, "{}", ""))
         if argv[1] != "version":
             self.ran.append(tuple(argv[1:]))
@@ -32,10 +32,15 @@ class ScriptedTerraform:
             (Path(env["TF_DATA_DIR"]) / "providers/registry.terraform.io/hashicorp/aws/5.100.0/here").mkdir(
                 parents=True, exist_ok=True
             )
-        for line in stdout.splitlines():
-            if on_line:
-                on_line(line)
         return Completed(argv=tuple(argv), code=code, stdout=stdout, stderr=stderr)
+
+    def follow(self, argv, *, log, on_line, cwd=None, env=None):
+        done = self(argv, env=env)
+        with log.open("a") as stream:
+            stream.write(done.stdout + done.stderr)
+        for line in done.stdout.splitlines():
+            on_line(line)
+        return done
 
     @property
     def commands(self) -> list[str]:
@@ -49,7 +54,7 @@ def root(tmp_path: Path) -> Path:
         "terraform/main.tf": "# nothing\n",
         "terraform/modules/a/main.tf": "# nothing\n",
         "terraform/.terraform.lock.hcl": "# nothing\n",
-        "terraform/envs/prod.s3.tfbackend": 'bucket = "b"\n',
+        "terraform/envs/prod.s3.tfbackend": 'bucket = "b"\nregion = "eu-central-1"\n',
         "terraform/envs/prod.tfvars": "",
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -63,9 +68,13 @@ def scripted() -> ScriptedTerraform:
     return ScriptedTerraform()
 
 
-def adapter(root: Path, scripted: ScriptedTerraform, on_progress=lambda _: None, **environ: str) -> TerraformAdapter:
+def adapter(
+    root: Path, scripted: ScriptedTerraform, on_progress=lambda _: None, env: str = "prod", **environ: str
+) -> TerraformAdapter:
     environ = {"PATH": str(root / "path"), "HOME": str(root), **environ}
-    return TerraformAdapter(root, "prod", environ=environ, on_progress=on_progress, runner=scripted)
+    return TerraformAdapter(
+        root, env, environ=environ, on_progress=on_progress, runner=scripted, follower=scripted.follow
+    )
 
 
 def error(summary: str, detail: str = "", **more: object) -> dict[str, object]:
@@ -201,10 +210,38 @@ def test_a_plan_reads_the_envs_settings_then_the_hand_off(root, scripted):
     assert "-destroy" not in argv
 
 
-def test_a_destroy_asks_for_no_artifact(root, scripted):
+def test_a_destroy_reads_the_hand_off_it_is_given_and_nothing_more(root, scripted):
     adapter(root, scripted).plan(root / "handoff.tfvars.json", destroy=True)
     (argv,) = [argv for argv in scripted.ran if argv[0] == "plan"]
-    assert {"-destroy", "-var=functions={}", "-var=layers={}"} <= set(argv)
+    assert "-destroy" in argv
+    assert not [a for a in argv if a.startswith("-var=")]
+
+
+@pytest.mark.parametrize(("options", "said"), [({}, []), ({"lock": False}, ["-lock=false"])])
+def test_a_plan_locks_the_state_unless_told_not_to(root, scripted, options, said):
+    adapter(root, scripted).plan(root / "handoff.tfvars.json", **options)
+    (argv,) = [argv for argv in scripted.ran if argv[0] == "plan"]
+    assert [a for a in argv if a.startswith("-lock=")] == said
+
+
+def test_a_plan_starts_the_log_and_what_follows_adds_to_it(root, scripted):
+    log = root / ".artifacts/prod/terraform.log"
+    scripted.answer("plan", {"said": "plan"})
+    scripted.answer("apply", {"said": "apply"})
+    scripted.answer("output", {})
+    adapter(root, scripted).plan(root / "handoff.tfvars.json")
+    plan = adapter(root, scripted).plan(root / "handoff.tfvars.json")
+    adapter(root, scripted).apply(plan)
+    assert [json.loads(line)["said"] for line in log.read_text().splitlines()] == ["plan", "apply"]
+
+
+@pytest.mark.parametrize("there_before", [False, True])
+def test_what_holds_values_is_for_its_owner_alone(root, scripted, there_before):
+    folder = root / ".artifacts/prod"
+    if there_before:
+        folder.mkdir(parents=True, mode=0o755)
+    adapter(root, scripted)
+    assert folder.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_failed_plan_leaves_no_older_plan_to_apply(root, scripted):
@@ -279,6 +316,11 @@ def hook(kind: str, action: str, seconds: int = 3) -> dict[str, object]:
             {"type": "diagnostic", "diagnostic": {"severity": "warning", "summary": "Odd", "detail": "Very."}},
             "warning: Odd; Very.",
         ),
+        (
+            {"type": "log", "@message": "\nInterrupt received.\nPlease wait for Terraform to exit"},
+            "interrupted: Terraform stops what it does, writes its state and frees the lock",
+        ),
+        ({"type": "log", "@message": "Stopping operation..."}, None),
         ({"type": "version"}, None),
     ],
 )
@@ -332,7 +374,7 @@ def test_a_crash_shows_its_last_lines(root, scripted):
         ("No valid credential sources found", AwsError, "no valid AWS credentials for prod"),
         ("operation error Lambda: CreateFunction, https response error StatusCode: 403", AwsError, "AWS refused"),
         ("operation error STS: GetCallerIdentity, dial tcp 1.2.3.4:443: i/o timeout", AwsError, "cannot be reached"),
-        ('S3 bucket "b" does not exist', AwsError, "a bucket of prod does not exist"),
+        ('S3 bucket "b" does not exist', AwsError, "prod has no bucket b"),
         ("s3://b/k does not hold the bytes that were built", FindingsError, "not the bytes that were built"),
         ("Saved plan is stale", ToolError, "can no longer be applied"),
         ("Invalid index", ToolError, "terraform plan failed for prod"),
@@ -345,14 +387,43 @@ def test_the_error_tells_aws_from_terraform(root, scripted, summary, kind, messa
     assert "`" in raised.hint
 
 
+@pytest.mark.parametrize(
+    "summary", ['S3 bucket "b" does not exist', "Error loading state: NoSuchBucket: no such bucket"]
+)
+def test_a_missing_bucket_is_named_with_the_command_that_makes_it(root, scripted, summary):
+    raised = refused(root, scripted, error(summary))
+    assert "`aws s3 mb s3://b --region eu-central-1`" in raised.hint
+    assert raised.hint.endswith("`invoke plan --env prod`")
+
+
+LOCKED = error(
+    "Error acquiring the state lock",
+    "Error message: operation error S3: PutObject, https response error StatusCode: 412\n"
+    "Lock Info:\n  ID:        f00d\n  Operation: OperationTypeApply\n  Who:       ada@laptop\n"
+    "  Created:   2026-01-02 03:04:05.123456 +0000 UTC\n",
+)
+
+
 def test_a_held_state_lock_names_who_holds_it_and_how_to_free_it(root, scripted):
-    detail = (
-        "Error message: operation error S3: PutObject, https response error StatusCode: 412\n"
-        "Lock Info:\n  ID:        f00d\n  Operation: OperationTypeApply\n  Who:       ada@laptop\n"
-        "  Created:   2026-01-02 03:04:05.123456 +0000 UTC\n"
-    )
-    raised = refused(root, scripted, error("Error acquiring the state lock", detail))
+    raised = refused(root, scripted, LOCKED)
     assert isinstance(raised, ToolError)
     assert raised.summary == "the state of prod is locked by ada@laptop"
-    assert raised.facts[:2] == ("since: 2026-01-02 03:04:05 UTC", "doing: apply")
-    assert "force-unlock f00d" in raised.hint
+    assert raised.facts[0] == "since: 2026-01-02 03:04:05 UTC"
+    assert raised.facts[1].startswith(
+        "doing: apply, which goes on to its end even where the run that began it was killed"
+    )
+    assert raised.hint.startswith("wait for its end, then run `invoke plan --env prod`")
+    assert raised.hint.endswith(
+        f"`env TF_DATA_DIR={root}/.artifacts/prod/terraform {root}/path/terraform -chdir={root}/terraform"
+        " force-unlock f00d`"
+    )
+
+
+def test_a_state_lock_of_the_embedded_cloud_is_freed_without_touching_aws(root, scripted):
+    for name in ("s3.tfbackend", "tfvars"):
+        (root / f"terraform/envs/prod.{name}").rename(root / f"terraform/envs/local.{name}")
+    scripted.answer("plan", LOCKED, code=1)
+    with pytest.raises(ToolError) as raised:
+        adapter(root, scripted, env="local").plan(root / "handoff.tfvars.json")
+    assert raised.value.hint.endswith("`invoke local.stop`")
+    assert "force-unlock" not in str(raised.value)

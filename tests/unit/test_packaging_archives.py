@@ -1,4 +1,5 @@
 import os
+import sys
 import zipfile
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def test_python_reads_the_archive_back(tmp_path):
 
 
 def test_the_bytes_of_one_fixed_tree_never_change(tmp_path):
-    """If this fails on purpose, every artifact of every user is deployed anew: raise recipes._FORMAT, say why."""
+    """If this fails on purpose, every artifact of every user is deployed anew: raise store.FORMAT, say why."""
     digest, _ = write_archive(TREE, tmp_path / "a.zip")
     assert str(digest) == GOLDEN
 
@@ -59,7 +60,8 @@ def test_folder_umask_times_and_order_leave_the_bytes_alone(tmp_path):
         os.umask(before)
     os.utime(two / "a.py", (10**9, 10**9))
     digests = {
-        write_archive(pack(read_source(f), owner="x"), tmp_path / f"{i}.zip")[0] for i, f in enumerate((one, two))
+        write_archive(pack(read_source(f, tmp_path), owner="x"), tmp_path / f"{i}.zip")[0]
+        for i, f in enumerate((one, two))
     }
     assert len(digests) == 1
 
@@ -68,11 +70,46 @@ def test_what_never_ships_is_left_out(tmp_path):
     for name in ("app.py", "__pycache__/app.cpython-313.pyc", ".DS_Store", "old.pyc", "pkg/.git/config", "x.swp"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x")
-    assert [file.path for file in read_source(tmp_path)] == ["app.py"]
+    (tmp_path / ".#app.py").symlink_to("someone@host.1:2")  # as Emacs marks a file that is being edited
+    assert [file.path for file in read_source(tmp_path, tmp_path)] == ["app.py"]
+
+
+def test_a_link_to_a_file_of_the_repository_is_that_file(tmp_path):
+    src = make_source(tmp_path / "src", order=1)
+    (tmp_path / "shared.py").write_text("# shared\n")
+    (src / "linked.py").symlink_to("../shared.py")
+    assert {file.path: file.data for file in read_source(src, tmp_path)}["linked.py"] == b"# shared\n"
+
+
+def test_every_file_that_would_be_left_out_silently_is_named(tmp_path):
+    root = tmp_path / "repository"
+    src = make_source(root / "src", order=1)
+    (tmp_path / "outside.py").write_text("")
+    (src / "folder").symlink_to("sub")
+    (src / "gone.py").symlink_to("nowhere.py")
+    (src / "outside.py").symlink_to(tmp_path / "outside.py")
+    (src / "sub/loop.py").symlink_to("loop.py")
+    os.mkfifo(src / "pipe")
+    try:
+        Path(os.fsdecode(bytes(src / "na\udcefve.py"))).write_text("")
+    except OSError:  # macOS has UTF-8 names only
+        Path(src / "naïve.py").write_text("")
+    with pytest.raises(InputError) as caught:
+        read_source(src, root)
+    told = [fact for fact in caught.value.facts if "UTF-8" not in fact]
+    assert told == [
+        "src/folder: a link to a folder, which a zip cannot hold",
+        "src/gone.py: a link that leads nowhere",
+        "src/outside.py: a link that leads out of the repository",
+        "src/pipe: neither a file nor a folder",
+        "src/sub/loop.py: a link that leads nowhere",
+    ]
+    if sys.platform == "linux":
+        assert "src/na\\xefve.py: expected a name in UTF-8" in caught.value.facts
 
 
 def test_a_missing_source_folder_is_empty(tmp_path):
-    assert read_source(tmp_path / "none") == ()
+    assert read_source(tmp_path / "none", tmp_path) == ()
 
 
 def test_two_owners_of_one_path_with_other_bytes_are_refused_and_all_are_named():

@@ -11,10 +11,11 @@ from packaging.utils import parse_wheel_filename
 from build.digest import Digest
 from build.errors import FindingsError, InputError
 from build.model import Architecture, Runtime, Target
-from build.packaging import fetch
+from build.packaging import assemble, fetch, recipes
 from build.packaging.assemble import build_workspace
 from build.packaging.locks import read_locks, targets_of
-from build.packaging.store import Store
+from build.packaging.store import Store, verified
+from build.packaging.trees import read_source
 from build.project.profiles import profile_of
 from tests.builders import function_spec, layer_spec, lock_line, make_wheel, make_workspace, write_files
 
@@ -175,6 +176,89 @@ def test_a_corrupt_wheel_in_the_store_is_told_and_the_next_build_is_right(tmp_pa
         built(workspace, store)
     assert len(list((tmp_path / "store" / "artifacts").iterdir())) == 1, "no half-made artifact"
     assert built(workspace, store).functions["orders"].digest != right.digest
+
+
+def test_a_corrupt_artifact_is_told_where_it_is_verified_and_made_anew_by_the_next_build(tmp_path):
+    workspace = make_workspace(tmp_path, functions=(function(tmp_path),))
+    first = built(workspace).functions["orders"]
+    first.path.write_bytes(b"x" * first.size_bytes)
+    with pytest.raises(FindingsError, match="in the store is not the file"):
+        verified(first.path, first.digest)
+    again = built(workspace).functions["orders"]
+    assert (again.changed, verified(again.path, first.digest)) == (True, first.path)
+
+
+def test_notes_of_another_shape_are_forgotten(tmp_path, package_index):
+    six = make_wheel(package_index, "six", "1.16.0")
+    workspace = make_workspace(tmp_path, functions=(function(tmp_path, files={"requirements.txt": lock_line(six)}),))
+    first = built(workspace).functions["orders"]
+    notes = list((tmp_path / "store/notes").rglob("*.json"))
+    assert {note.parent.name for note in notes} == {"archive", "resolved", "wheel"}
+    for note in notes:
+        note.write_text('{"digest": [[1]]}')
+    assert built(workspace).functions["orders"].digest == first.digest
+
+
+def test_another_patch_release_of_a_runtimes_python_is_another_recipe(tmp_path, monkeypatch):
+    workspace = make_workspace(tmp_path, functions=(function(tmp_path),))
+    assert [built(workspace).functions["orders"].changed for _ in range(2)] == [True, False]
+    monkeypatch.setattr(recipes, "release_of", lambda _: "3.99.0")
+    assert built(workspace).functions["orders"].changed
+
+
+def test_modules_of_all_folders_that_do_not_compile_are_told_at_once(tmp_path):
+    one = function(tmp_path, "one", files={"src/app.py": "def f(:\n", "src/pkg/b.py": "x = 1\nprint 1\n"})
+    data = layer(tmp_path, files={"src/shared.py": "class\n"})
+    with pytest.raises(InputError, match="does not compile") as caught:
+        built(make_workspace(tmp_path, functions=(one,), layers=(data,)))
+    assert [fact.split(": ")[:2] for fact in caught.value.facts] == [
+        ["layers/data/src/shared.py", "line 1"],
+        ["functions/one/src/app.py", "line 1"],
+        ["functions/one/src/pkg/b.py", "line 2"],
+    ]
+    assert caught.value.facts[0].endswith(f"({HERE})")
+
+
+def test_files_of_all_folders_that_cannot_ship_are_told_at_once(tmp_path):
+    specs = tuple(function(tmp_path, name) for name in ("one", "two"))
+    for spec in specs:
+        (spec.folder / "src/gone.py").symlink_to("nowhere")
+    with pytest.raises(InputError, match="cannot ship") as caught:
+        built(make_workspace(tmp_path, functions=specs))
+    assert [fact.split(":")[0] for fact in caught.value.facts] == [
+        "functions/one/src/gone.py",
+        "functions/two/src/gone.py",
+    ]
+
+
+def test_a_wheel_that_many_share_is_verified_once(tmp_path, package_index, monkeypatch):
+    six = make_wheel(package_index, "six", "1.16.0")
+    files, seen = {"requirements.txt": lock_line(six)}, []
+    specs = tuple(function(tmp_path, name, files={**files, "src/app.py": f"# {name}\n"}) for name in ("one", "two"))
+    monkeypatch.setattr(assemble, "verified", lambda *at: seen.append(at[1]))
+    built(make_workspace(tmp_path, functions=specs, layers=(layer(tmp_path, files=files),)))
+    assert seen == [six.digest]
+
+
+def test_a_layers_source_is_read_once_for_both_architectures(tmp_path, monkeypatch):
+    read = []
+
+    def noted(folder, root):
+        read.append(folder)
+        return read_source(folder, root)
+
+    monkeypatch.setattr(recipes, "read_source", noted)
+    data = layer(tmp_path, files={"src/shared.py": "x = 1\n"})
+    built(make_workspace(tmp_path, layers=(data,)))
+    assert read == [data.folder / "src"]
+
+
+def test_a_wheel_with_bytecode_of_its_own_ships_ours(tmp_path, package_index):
+    stale = f"demo/__pycache__/__init__.{sys.implementation.cache_tag}.pyc"
+    demo = make_wheel(package_index, "demo", files={"demo/__init__.py": "x = 1\n", stale: "stale"})
+    spec = function(tmp_path, files={"requirements.txt": lock_line(demo)})
+    with zipfile.ZipFile(built(make_workspace(tmp_path, functions=(spec,))).functions["orders"].path) as archive:
+        assert archive.read(stale) != b"stale"
 
 
 def test_a_source_file_that_clashes_with_a_wheel_is_an_error(tmp_path, package_index):

@@ -1,3 +1,5 @@
+import pytest
+
 from build.packaging.requirements import parse_lock, parse_wanted
 
 SHA = "0" * 64
@@ -37,6 +39,12 @@ def test_options_and_comments_of_a_wish_list_are_passed_over():
     )
     assert [str(wish) for wish in parsed.requirements] == ["requests[socks]>=2"]
     assert not parsed.problems
+
+
+@pytest.mark.parametrize("line", ["-r other.in", "-rother.in", "--requirement=other.in", "--requirement other.in"])
+def test_another_file_in_a_wish_list_is_told_because_its_wishes_would_be_missed(line):
+    parsed = parse_wanted(f"six\n{line}\n")
+    assert parsed.problems == (f"2: {line}: expected what is wanted itself, got another file; copy its lines here",)
 
 
 def test_a_url_fragment_is_not_a_comment():

@@ -28,6 +28,12 @@ def test_purelib_and_platlib_unfold_and_scripts_headers_and_data_stay_out(tmp_pa
     assert [entry.path for entry in tree if "dist-info" not in entry.path] == ["demo_platlib.txt", "demo_purelib.txt"]
 
 
+def test_bytecode_that_a_wheel_brings_stays_out_unless_it_is_a_module_of_its_own(tmp_path):
+    files = {"demo/a.py": "", "demo/__pycache__/a.cpython-313.pyc": "stale", "__pycache__/b.pyc": "", "demo/c.pyc": "c"}
+    tree = read_tree(make_wheel(tmp_path, "demo", files=files))
+    assert [entry.path for entry in tree if "dist-info" not in entry.path] == ["demo/a.py", "demo/c.pyc"]
+
+
 def test_metadata_says_what_a_wheel_needs(tmp_path):
     wheel = make_wheel(tmp_path, "demo", requires=["six", 'toml; extra == "x"'])
     said = read_metadata(wheel.path)

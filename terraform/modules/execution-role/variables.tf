@@ -1,3 +1,14 @@
+variable "account_id" {
+  description = "The AWS account whose functions may take the role."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[0-9]{12}$", var.account_id))
+    error_message = "account_id must be 12 digits, got '${var.account_id}'."
+  }
+}
+
 variable "log_group_arn" {
   description = "ARN of the only log group the role may write to."
   type        = string

@@ -36,12 +36,14 @@ resource "aws_cloudwatch_log_group" "access" {
   retention_in_days = var.log_retention_days
 }
 
+# One for each route, not for each function: AWS refuses to delete an integration that a route still targets, and Terraform
+# would delete that of a renamed function before it moves the routes.
 resource "aws_apigatewayv2_integration" "this" {
-  for_each = var.functions
+  for_each = local.routes
 
   api_id                 = aws_apigatewayv2_api.this.id
   integration_type       = "AWS_PROXY"
-  integration_uri        = each.value.invoke_arn
+  integration_uri        = var.functions[each.value].invoke_arn
   payload_format_version = "2.0"
 }
 
@@ -50,7 +52,7 @@ resource "aws_apigatewayv2_route" "this" {
 
   api_id    = aws_apigatewayv2_api.this.id
   route_key = each.key
-  target    = "integrations/${aws_apigatewayv2_integration.this[each.value].id}"
+  target    = "integrations/${aws_apigatewayv2_integration.this[each.key].id}"
 }
 
 resource "aws_lambda_permission" "this" {

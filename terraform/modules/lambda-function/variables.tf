@@ -81,7 +81,7 @@ variable "logging" {
   type = object({
     retention_days    = optional(number, 30)
     application_level = optional(string, "INFO")
-    system_level      = optional(string, "WARN")
+    system_level      = optional(string, "INFO") # WARN would keep Lambda's REPORT of every invocation back
   })
   default  = {}
   nullable = false

@@ -6,6 +6,7 @@ mock_provider "aws" {
 
 variables {
   name          = "slipway-dev-orders"
+  account_id    = "123456789012"
   log_group_arn = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/slipway-dev-orders"
 }
 
@@ -21,11 +22,15 @@ run "a_role_may_write_to_its_own_log_group_and_nothing_else" {
   }
 }
 
-run "only_lambda_may_take_the_role" {
+run "only_lambda_may_take_the_role_and_only_for_this_account" {
   command = plan
   assert {
     condition     = jsondecode(aws_iam_role.this.assume_role_policy).Statement[0].Principal == { Service = "lambda.amazonaws.com" }
     error_message = "Nobody but Lambda may assume the role."
+  }
+  assert {
+    condition     = jsondecode(aws_iam_role.this.assume_role_policy).Statement[0].Condition == { StringEquals = { "aws:SourceAccount" = "123456789012" } }
+    error_message = "Functions of other accounts must not be able to run as the role."
   }
 }
 
@@ -87,10 +92,11 @@ run "a_permission_for_nothing_is_refused" {
   }
 }
 
-run "names_and_boundaries_out_of_bounds_are_refused" {
+run "names_accounts_and_boundaries_out_of_bounds_are_refused" {
   command         = plan
-  expect_failures = [var.name, var.permissions_boundary]
+  expect_failures = [var.name, var.account_id, var.permissions_boundary]
   variables {
+    account_id           = "12345"
     name                 = join("", [for _ in range(65) : "x"])
     permissions_boundary = "functions"
   }

@@ -29,15 +29,41 @@ variables {
 run "every_route_reaches_the_alias" {
   assert {
     condition     = keys(aws_apigatewayv2_route.this) == ["GET /orders/{id}", "POST /orders"] && alltrue([for r in aws_apigatewayv2_route.this : r.target == "integrations/i1"])
-    error_message = "Each route must target its function's integration."
+    error_message = "Each route must target its integration."
   }
   assert {
-    condition     = strcontains(aws_apigatewayv2_integration.this["orders"].integration_uri, ":live/") && aws_apigatewayv2_integration.this["orders"].payload_format_version == "2.0"
+    condition     = alltrue([for i in aws_apigatewayv2_integration.this : strcontains(i.integration_uri, ":live/") && i.payload_format_version == "2.0"])
     error_message = "The integration must call the alias, with events of version 2.0."
   }
   assert {
     condition     = output.url == "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com"
     error_message = "The URL must be the API's."
+  }
+}
+
+# State carries over from the run before: an integration made anew would be i2.
+run "a_renamed_function_keeps_the_integrations_of_its_routes" {
+  variables {
+    functions = {
+      sales = {
+        routes        = ["POST /orders", "GET /orders/{id}"]
+        function_name = "slipway-dev-sales"
+        alias         = "live"
+        invoke_arn    = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:123456789012:function:slipway-dev-sales:live/invocations"
+      }
+    }
+  }
+  override_resource {
+    target = aws_apigatewayv2_integration.this
+    values = { id = "i2" }
+  }
+  assert {
+    condition     = alltrue([for r in aws_apigatewayv2_route.this : r.target == "integrations/i1"])
+    error_message = "A route that moves must keep its integration: deleting one that is in use is refused."
+  }
+  assert {
+    condition     = alltrue([for i in aws_apigatewayv2_integration.this : i.integration_uri == var.functions.sales.invoke_arn])
+    error_message = "The routes must lead to the renamed function."
   }
 }
 

@@ -71,6 +71,10 @@ run "json_lines_are_kept_as_long_as_asked_and_no_concurrency_is_reserved" {
     error_message = "Log lines must be JSON, from DEBUG on."
   }
   assert {
+    condition     = one(aws_lambda_function.this.logging_config).system_log_level == "INFO"
+    error_message = "Lambda's REPORT of every invocation is on level INFO."
+  }
+  assert {
     condition     = aws_lambda_function.this.reserved_concurrent_executions == -1
     error_message = "Nothing asked for reserves nothing, which is -1; 0 would stop the function."
   }

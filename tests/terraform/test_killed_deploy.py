@@ -1,0 +1,66 @@
+"""A deploy that is killed while Terraform applies: Terraform goes on to its end, and the next deploy finds it all."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from build.infra.backend import state_bucket
+from tests.checkout import Checkout, make_checkout
+
+pytestmark = pytest.mark.slow
+
+QUEUE = """
+[[triggers.queue]]
+name = "parcels"
+"""
+"""The provider waits 25 s for a queue: long enough to be killed in."""
+
+
+@pytest.fixture
+def checkout(tmp_path_factory: pytest.TempPathFactory):
+    checkout = make_checkout(tmp_path_factory.mktemp("clone"))
+    checkout.run("new", "hello")
+    settings = checkout.root / "functions/hello/function.toml"
+    settings.write_text(settings.read_text("utf-8") + QUEUE, "utf-8")
+    yield checkout
+    checkout.close()
+
+
+def wait_for(seen: Callable[[], object], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not seen():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
+
+
+def kill_in_the_middle_of_an_apply(checkout: Checkout, log: Path) -> None:
+    deploy = subprocess.Popen(
+        [sys.executable, "-m", "invoke", "deploy"],
+        cwd=checkout.root,
+        env={**os.environ, **checkout.environ},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for(lambda: log.is_file() and ": Creating..." in log.read_text("utf-8"), 300)
+    finally:
+        deploy.kill()
+        deploy.wait()
+
+
+def test_a_killed_deploy_is_finished_by_terraform_and_taken_up_by_the_next(checkout):
+    log = checkout.root / ".artifacts/local/terraform.log"
+    kill_in_the_middle_of_an_apply(checkout, log)
+    refused = checkout.run("deploy", code=4).stderr
+    assert "the state of local is locked by" in refused
+    assert "doing: apply, which goes on to its end" in refused
+    s3, bucket = checkout.client("s3"), state_bucket(checkout.root, "local")
+    wait_for(lambda: s3.list_objects_v2(Bucket=bucket, Prefix="slipway/local.tfstate.tflock")["KeyCount"] == 0, 120)
+    checkout.run("deploy")
+    assert "nothing to change" in checkout.run("plan").stderr
