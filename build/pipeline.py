@@ -139,7 +139,7 @@ def alone(workspace: Workspace) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     folder = workspace.env_folder
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # plans and hand-offs hold environment values
     try:
         with FileLock(folder / "lock", timeout=0):
             yield

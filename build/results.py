@@ -79,6 +79,8 @@ class Outputs:
     """What an apply leaves for the roll-out."""
 
     functions: Mapping[str, DeployedFunction]
+    layers: Mapping[str, str]
+    """ARN of the newest version of each Lambda layer, by its key in the hand-off."""
     http_api_url: str | None
 
 

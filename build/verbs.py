@@ -257,7 +257,16 @@ def _deployed_json(done: Deployed) -> dict[str, object]:
                 "answer": report.parsed(answer.payload) if answer else None,
             }
         )
-    layers = [{**report.artifact_json(each), "changed": each.key in uploaded} for each in _layer_artifacts(made)]
+    layers = [
+        {
+            **report.artifact_json(each),
+            "changed": each.key in uploaded,
+            "version": done.outputs.layers[each.key].rpartition(":")[2],
+            "alias": None,
+            "answer": None,
+        }
+        for each in _layer_artifacts(made)
+    ]
     release = done.release.id if done.release else None
     url = done.outputs.http_api_url
     return {"release": release, "http_api_url": url, "functions": functions, "layers": layers}

@@ -120,7 +120,7 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
         self.init()
         values = {name: o["value"] for name, o in json.loads(self._quietly("output").stdout).items()}
         functions = {name: DeployedFunction(name=name, **f) for name, f in values.get("functions", {}).items()}
-        return Outputs(functions=functions, http_api_url=values.get("http_api_url"))
+        return Outputs(functions=functions, layers=values.get("layers", {}), http_api_url=values.get("http_api_url"))
 
     def cmd(self, *_: object, **__: object) -> Never:
         """Refuse: whatever of python-terraform ends here is what this class replaces."""

@@ -85,6 +85,7 @@ def test_every_function_is_deployed_and_answers_its_sample_event(first):
     assert functions["pourer"]["distributions"] == {}, "the layer holds it"
     (layer,) = first["layers"]
     assert (layer["name"], layer["distributions"], layer["changed"]) == ("pots", {"teapot": "1.0"}, True)
+    assert (layer["version"], layer["alias"], layer["answer"]) == ("1", None, None)
 
 
 def test_a_second_deploy_changes_nothing(checkout, first):

@@ -142,7 +142,7 @@ class TestRollOut:
             log_group="",
             queue_urls={},
         )
-        outputs = Outputs(functions={"orders": function}, http_api_url=None)
+        outputs = Outputs(functions={"orders": function}, layers={}, http_api_url=None)
         digests = {"orders": Digest.of_bytes(self.code(answer))}
         say = said.append if said is not None else print
         (rollout,) = roll_out(outputs, digests, dict(released), client, on_progress=say)
