@@ -150,12 +150,12 @@ def invoke_function(c: Context, function: str, event: str = "", env: str = "loca
     verbs.invoke(ROOT, env, function, event or None, qualifier)
 
 
-@verb(help={"since": "minutes to look back", "follow": "go on until interrupted"})
-def logs(c: Context, function: str, env: str = "local", since: int = 10, follow: bool = False) -> None:
+@verb(help={"since": "how far to look back: minutes, or 90s, 10m, 2h", "follow": "go on until interrupted"})
+def logs(c: Context, function: str, env: str = "local", since: str = "10m", follow: bool = False) -> None:
     """Show what a function logged."""
     from build import verbs
 
-    verbs.logs(ROOT, env, function, since_s=since * 60, follow=follow)
+    verbs.logs(ROOT, env, function, since=since, follow=follow)
 
 
 @verb()

@@ -17,6 +17,8 @@ from build import process
 from build.checks import check
 from build.errors import FindingsError, InputError, ToolError
 from build.infra.backend import state_bucket
+from build.infra.binary import terraform_binary
+from build.infra.mirrors import provider_source
 from build.infra.terraform import TerraformAdapter
 from build.local import cloud, runtime_bundle
 from build.model import Finding, Severity, Workspace
@@ -95,6 +97,9 @@ def destroy(workspace: Workspace, show: Reporter) -> Plan:
 
 def prepare(workspace: Workspace, show: Reporter) -> tuple[Built, Aws]:
     """Build, and return the way to the env's AWS. A wrong account ends it before; the embedded cloud starts after."""
+    # What is missing on this machine is told before anything is built, fetched or started.
+    terraform_binary(workspace.root, os.environ)
+    provider_source(workspace.root, os.environ)
     if workspace.env.is_local:
         return build(workspace, show), connect(workspace, show)
     aws = connect(workspace, show)

@@ -69,21 +69,28 @@ class Reporter:
 
     def plan(self, plan: Plan) -> None:
         """Show what applying ``plan`` would change."""
-        if plan.is_empty:
-            self.note("nothing to change: what is deployed is what is here")
-            return
-        deletes = [change for change in plan.changes if change.deletes]
-        others = [change for change in plan.changes if not change.deletes]
-        for change in (*deletes, *others[:_SHOWN_CHANGES]):  # no delete is ever among the "more"
-            sign = (
-                "±"
-                if len(change.actions) > 1
-                else {"create": "+", "update": "~", "delete": "-"}.get(change.actions[0], "±")
-            )
-            what = f"  ({', '.join(change.changed)})" if change.changed and sign != "+" else ""
-            self.note(f"  {sign} {change.address}{what}")
-        if len(others) > _SHOWN_CHANGES:
-            self.note(f"  … and {len(others) - _SHOWN_CHANGES} more")
+        for line in plan_lines(plan):
+            self.note(line)
+
+
+def plan_lines(plan: Plan) -> list[str]:
+    """Return a line for each change of ``plan``, deletes first; of a long one the rest is counted, but for deletes."""
+    if plan.is_empty:
+        return ["nothing to change: what is deployed is what is here"]
+    deletes = [change for change in plan.changes if change.deletes]
+    others = [change for change in plan.changes if not change.deletes]
+    lines = []
+    for change in (*deletes, *others[:_SHOWN_CHANGES]):
+        sign = (
+            "±"
+            if len(change.actions) > 1
+            else {"create": "+", "update": "~", "delete": "-"}.get(change.actions[0], "±")
+        )
+        what = f"  ({', '.join(change.changed)})" if change.changed and sign != "+" else ""
+        lines.append(f"  {sign} {change.address}{what}")
+    if len(others) > _SHOWN_CHANGES:
+        lines.append(f"  … and {len(others) - _SHOWN_CHANGES} more")
+    return lines
 
 
 def print_json(value: object) -> None:

@@ -1,5 +1,6 @@
 """What the verbs of tasks.py do: read the workspace, run the pipeline, print what came of it."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -87,8 +88,12 @@ def plan(root: Path, env: str) -> None:
     from build import pipeline
 
     workspace, show = discover(root, env), report.Reporter()
+    if workspace.is_empty:
+        _say_nothing_to_deploy(show, env)
+        return
     with pipeline.alone(workspace):
-        show.plan(pipeline.plan(workspace, show).plan)
+        made = pipeline.plan(workspace, show)
+    sys.stdout.write("".join(f"{line}\n" for line in report.plan_lines(made.plan)))
 
 
 def deploy(root: Path, env: str, *, as_json: bool, allow_delete: bool) -> None:
@@ -97,8 +102,7 @@ def deploy(root: Path, env: str, *, as_json: bool, allow_delete: bool) -> None:
 
     workspace, show = discover(root, env), report.Reporter()
     if workspace.is_empty:
-        show.note("nothing to deploy: there is no folder under functions/ or layers/")
-        show.note(f"hint: run `invoke new hello`, or `invoke destroy --env {env}` to remove what was deployed before")
+        _say_nothing_to_deploy(show, env)
         if as_json:
             report.print_json({"release": None, "http_api_url": None, "functions": [], "layers": []})
         return
@@ -142,17 +146,19 @@ def invoke(root: Path, env: str, function: str, event: str | None, qualifier: st
     sys.stdout.write(answer.payload + "\n")
     if answer.error:
         raise FindingsError(
-            f"{spec.identity} failed on {answer.event}: {answer.error}", hint=f"run `invoke logs -f {function}`"
+            f"{spec.identity} failed on {answer.event}: {answer.error}",
+            hint=f"run `invoke logs -f {function} --env {env}`",
         )
 
 
-def logs(root: Path, env: str, function: str, *, since_s: float, follow: bool) -> None:
+def logs(root: Path, env: str, function: str, *, since: str, follow: bool) -> None:
     """Print a function's log lines."""
     from build import pipeline
     from build.release.calls import follow_logs
 
     workspace = discover(root, env)
     _spec(workspace, function)
+    since_s = _seconds(since)
     client = pipeline.reach(workspace).client("logs")
     for at, line in follow_logs(workspace.log_group(function), client, since_s=since_s, follow=follow):
         sys.stdout.write(f"{at:%H:%M:%S.%f}"[:-3] + f"  {line}\n")
@@ -200,9 +206,9 @@ def local_status(root: Path, *, as_json: bool) -> None:
         found = {"endpoint": running.endpoint, "pid": running.pid, "log": str(running.log)} if running else None
         report.print_json(found or {"endpoint": None, "pid": None, "log": None})
     elif running:
-        report.Reporter().note(f"the embedded cloud runs at {running.endpoint} (pid {running.pid}), log {running.log}")
+        sys.stdout.write(f"the embedded cloud runs at {running.endpoint} (pid {running.pid}), log {running.log}\n")
     else:
-        report.Reporter().note("no embedded cloud runs\nhint: run `invoke local.start`")
+        sys.stdout.write("no embedded cloud runs; `invoke local.start` starts it\n")
 
 
 def doctor(root: Path) -> None:
@@ -219,6 +225,23 @@ def terraform(root: Path) -> Path:
     from build.infra.binary import terraform_binary
 
     return terraform_binary(root, os.environ)
+
+
+def _say_nothing_to_deploy(show: report.Reporter, env: str) -> None:
+    show.note("nothing to deploy: there is no folder under functions/ or layers/")
+    show.note(f"hint: run `invoke new hello`, or `invoke destroy --env {env}` to remove what was deployed before")
+
+
+def _seconds(text: str) -> float:
+    """Return seconds of ``30`` (minutes), ``90s``, ``10m`` or ``2h``."""
+    match = re.fullmatch(r"(\d+)([smh]?)", text)
+    if not match:
+        raise InputError(
+            f"no stretch of time: {text!r}",
+            facts=["expected minutes, or a number with s, m or h: 30, 90s, 2h"],
+            hint="run `invoke logs -f NAME --since 10m`",
+        )
+    return float(match[1]) * {"s": 1, "m": 60, "": 60, "h": 3600}[match[2]]
 
 
 def _spec(workspace: Workspace, name: str) -> FunctionSpec:

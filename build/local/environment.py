@@ -14,6 +14,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from build.local import function_logs, runtime_bundle
 from build.local.deployment import Deployment, LogFormat, LogLine, LogSink, Outcome
@@ -139,7 +140,7 @@ class ExecutionEnvironment:
             case Request():  # init/error
                 assert self._worker
                 self._worker.answer(202, {})
-                payload = json.dumps({**json.loads(said.body), "requestId": invocation.request_id}).encode()
+                payload = json.dumps({**_told(said.body), "requestId": invocation.request_id}).encode()
                 kind = said.headers.get("lambda-runtime-function-error-type", "Runtime.Unknown")
                 return _Ending(payload=payload, status="error", error_type=kind, fatal=True)
             case _:
@@ -259,6 +260,16 @@ class ExecutionEnvironment:
             now = int(time.time() * 1000)
             self._tail += messages
             self._sink(self._deployment, self._stream, [LogLine(now, message) for message in messages])
+
+
+def _told(body: bytes) -> dict[str, Any]:
+    """Return the JSON object of an init error: awslambdaric sends text, which http.client spells in latin-1."""
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        text = body.decode("latin-1")
+    told: dict[str, Any] = json.loads(text)
+    return told
 
 
 def _error(message: str, kind: str) -> bytes:

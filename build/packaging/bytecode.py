@@ -16,7 +16,7 @@ from build import process
 from build.digest import Digest
 from build.model import Runtime, Wheel
 from build.packaging.archives import write_archive
-from build.packaging.store import FORMAT, Store
+from build.packaging.store import FORMAT, Store, untouched
 from build.packaging.trees import SourceFile, Tree, entry_of, merge
 from build.packaging.wheels import installed_path, read_members
 from build.project.interpreters import interpreter_of, release_of
@@ -35,7 +35,7 @@ def compile_wheel(wheel: Wheel, runtime: Runtime, mount: str, store: Store) -> P
     What does not compile is passed over, as pip does: wheels ship templates and test data for other Pythons.
     """
     final = store.bytecode(bytecode_key(wheel, runtime, mount))
-    if final.exists():
+    if untouched(final):
         return final
     with store.scratch() as folder:
         tree, _ = _compile(wheel.path, _modules(wheel), runtime, mount, folder, owner=wheel.name, checked=False)

@@ -178,8 +178,7 @@ def _failure(failures: Sequence[tuple[Wanted, SlipwayError]], wanted: Mapping[Wa
     for (pin, target), reason in failures:
         why = "no wheel for it that the lock allows" if _said(reason, _OTHER_FILES) else "no wheel for it"
         facts.append(f"{wanted[pin, target]}: {pin.name} {pin.version} on {target}: {why}")
-    return InputError(
-        "distributions without a wheel for their target",
-        facts=facts,
-        hint="pin a version that has one in requirements.in, then run `invoke lock`",
-    )
+    hint = "pin a version that has one in requirements.in, then run `invoke lock`"
+    if any(_said(reason, _OTHER_FILES) for _, reason in failures):
+        hint = "the index has other files than the lock allows: find out why, then run `invoke lock --upgrade`"
+    return InputError("distributions without a wheel for their target", facts=facts, hint=hint)

@@ -63,6 +63,7 @@ def read_locks(workspace: Workspace) -> dict[str, Lock]:
         lock, found = _read(spec)
         locks[spec.identity] = lock
         problems += found or [*_twice(lock, targets_of(spec)), *_unmet(lock, targets_of(spec))]
+    problems += [clash for spec in workspace.functions for clash in _clashes(spec, locks)]
     if problems:
         raise InputError(
             "the locks do not fit what is wanted",
@@ -88,6 +89,16 @@ def _read(spec: Spec) -> tuple[Lock, list[str]]:
         digest=Digest.of_bytes(f"{wanted_text}\0{locked_text}".encode()),
     )
     return lock, problems
+
+
+def _clashes(spec: FunctionSpec, locks: Mapping[str, Lock]) -> Iterator[str]:
+    """Yield one line for each distribution that a function and its layers pin in different versions."""
+    holders: dict[str, tuple[str, str]] = {}
+    for identity in (*(f"layers/{layer}" for layer in spec.own_layers), spec.identity):
+        for pin in locks[identity].selected(spec.target):
+            version, holder = holders.setdefault(pin.name, (pin.version, identity))
+            if version != pin.version and holder != identity:
+                yield f"{spec.identity}: {pin.name} is {version} in {holder} and {pin.version} in {identity}"
 
 
 def _twice(lock: Lock, targets: Iterable[Target]) -> Iterator[str]:

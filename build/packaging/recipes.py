@@ -70,16 +70,8 @@ class Recipes:
 def recipes_of(workspace: Workspace, resolved: Resolved) -> Recipes:
     """Return the recipes.
 
-    Raises InputError where a function and its layers hold different versions, and with every file
-    under a src/ that cannot ship; ToolError where there is no Python for a runtime.
+    Raises InputError with every file under a src/ that cannot ship; ToolError where there is no Python for a runtime.
     """
-    clashes = [clash for spec in workspace.functions for clash in _clashes(spec, resolved)]
-    if clashes:
-        raise InputError(
-            "functions and their layers hold different versions",
-            facts=clashes,
-            hint="run `invoke lock`, which constrains a function by the locks of its layers",
-        )
     sources = _sources(workspace)
     return Recipes(
         functions={s.name: _function_recipe(s, resolved, sources[s.identity]) for s in workspace.functions},
@@ -104,19 +96,6 @@ def _sources(workspace: Workspace) -> dict[str, tuple[SourceFile, ...]]:
         first = refusals[0]
         raise InputError(first.summary, facts=[fact for each in refusals for fact in each.facts], hint=first.hint)
     return sources
-
-
-def _clashes(spec: FunctionSpec, resolved: Resolved) -> list[str]:
-    clashes = []
-    holders: dict[str, tuple[str, str]] = {}
-    for identity in (*_layers_of(spec), spec.identity):
-        for wheel in resolved[identity, spec.target]:
-            version, holder = holders.setdefault(wheel.name, (wheel.version, identity))
-            if version != wheel.version:
-                clashes.append(
-                    f"{spec.identity}: {wheel.name} is {version} in {holder} and {wheel.version} in {identity}"
-                )
-    return clashes
 
 
 def _function_recipe(spec: FunctionSpec, resolved: Resolved, source: tuple[SourceFile, ...]) -> Recipe:

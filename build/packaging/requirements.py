@@ -98,6 +98,9 @@ def _pin(requirement: Requirement, hashes: list[str]) -> Pin | str:
     if len(specifiers) != 1 or specifiers[0].operator not in {"==", "==="} or "*" in specifiers[0].version:
         return f"expected one exact version, got {str(requirement.specifier) or 'none'}"
     sha256s = frozenset(match[1] for value in hashes if (match := _SHA256.fullmatch(value)))
+    torn = [value for value in hashes if value.startswith("sha256:") and not _SHA256.fullmatch(value)]
+    if torn:
+        return f"expected 64 hex digits, got {torn[0]}"
     if not sha256s:
         return "expected --hash=sha256:…, got none"
     return Pin(

@@ -97,9 +97,17 @@ def _sweep(parent: Path) -> None:
                 shutil.rmtree(leftover, ignore_errors=True)
 
 
+def untouched(path: Path) -> bool:
+    """Tell whether the store has ``path``, and nothing wrote to it since it was kept."""
+    try:
+        return path.stat().st_mtime == _KEPT_AT_S
+    except FileNotFoundError:
+        return False
+
+
 def trusted(path: Path, digest: Digest) -> Path:
     """Return ``path`` of the store; one that was written to since it was kept must be `verified` first."""
-    if path.stat().st_mtime != _KEPT_AT_S:
+    if not untouched(path):
         verified(path, digest)
         os.utime(path, (_KEPT_AT_S, _KEPT_AT_S))
     return path

@@ -203,6 +203,7 @@ def test_a_worker_that_died_while_idle_is_replaced_unseen(make_pool):
         ("x = 1", "Runtime.HandlerNotFound", "Handler 'handler' missing on module 'app'"),
         ("def handler(:", "Runtime.UserCodeSyntaxError", "Syntax error in module 'app'"),
         ("raise OSError('at import')", "OSError", "at import"),
+        ("raise RuntimeError('die Größe')", "RuntimeError", "die Größe"),
     ],
 )
 def test_code_that_cannot_be_loaded_is_an_init_error(make_pool, app, kind, message):

@@ -127,7 +127,7 @@ def test_a_message_in_the_queue_reaches_the_function(checkout, first):
     sqs = checkout.client("sqs")
     url = sqs.get_queue_url(QueueName="slipway-local-pourer-orders")["QueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody="one pot please")
-    wait_for(lambda: "from the queue: one pot please" in checkout.run("logs", "-f", "pourer").stdout)
+    wait_for(lambda: "from the queue: one pot please" in checkout.run("logs", "-f", "pourer", "--since", "1h").stdout)
 
 
 def test_the_verb_invoke_gives_the_answer_on_stdout_and_the_log_on_stderr(checkout, first):

@@ -119,31 +119,26 @@ def test_an_env_that_nobody_described_is_told_with_those_there_are(checkout):
 
 
 def test_without_terraform_and_network_the_error_says_how_to_get_it(checkout, tmp_path):
-    checkout.run("local.start")
-    try:
-        (checkout.root / ".artifacts/bin").unlink()  # the shared one may hold a fetched Terraform
-        tools = tmp_path / "tools"
-        tools.mkdir()
-        for tool in ("git", "ps"):
-            (tools / tool).symlink_to(shutil.which(tool) or tool)
-        said = refused(
-            checkout,
-            "deploy",
-            code=4,
-            PATH=str(tools),
-            https_proxy="http://127.0.0.1:9",
-            HTTPS_PROXY="http://127.0.0.1:9",
-        )
-        assert "Terraform" in said
-    finally:
-        checkout.close()
+    (checkout.root / ".artifacts/bin").unlink()  # the shared one may hold a fetched Terraform
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool in ("git", "ps"):
+        (tools / tool).symlink_to(shutil.which(tool) or tool)
+    nowhere = "http://127.0.0.1:9"
+    assert "Terraform" in refused(checkout, "deploy", code=4, PATH=str(tools), https_proxy=nowhere, HTTPS_PROXY=nowhere)
+    assert nothing_was_made(checkout)
+    assert checkout.json("local.status")["pid"] is None
 
 
-def test_a_mirror_without_the_provider_is_told(checkout, tmp_path):
-    try:
-        assert "SLIPWAY_PROVIDER_MIRROR" in refused(checkout, "deploy", code=2, SLIPWAY_PROVIDER_MIRROR=str(tmp_path))
-    finally:
-        checkout.close()
+def test_a_mirror_without_the_provider_is_told_before_anything_is_made(checkout, tmp_path):
+    assert "SLIPWAY_PROVIDER_MIRROR" in refused(checkout, "deploy", code=2, SLIPWAY_PROVIDER_MIRROR=str(tmp_path))
+    assert nothing_was_made(checkout)
+    assert checkout.json("local.status")["pid"] is None
+
+
+@pytest.mark.parametrize("since", ["x", "-5", "1d", ""])
+def test_a_stretch_of_time_that_is_none_is_told(checkout, since):
+    assert "no stretch of time" in refused(checkout, "logs", "-f", "orders", f"--since={since}", code=2)
 
 
 def test_an_empty_repository_has_nothing_to_deploy_and_a_new_function_then_builds(tmp_path):

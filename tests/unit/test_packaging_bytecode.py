@@ -81,6 +81,14 @@ def test_it_is_made_once(tmp_path):
     assert overlay_of(tmp_path, wheel).stat().st_mtime_ns == before
 
 
+def test_a_damaged_overlay_is_made_anew(tmp_path):
+    wheel = make_wheel(tmp_path, "demo")
+    first = overlay_of(tmp_path, wheel)
+    right = first.read_bytes()
+    first.write_bytes(right[:-5])
+    assert overlay_of(tmp_path, wheel).read_bytes() == right
+
+
 def test_a_functions_own_source_is_compiled_too(tmp_path):
     files = [SourceFile("app.py", False, b"x = 1\n"), SourceFile("data.json", False, b"{}")]
     tree, failed = compile_source(files, HERE, "/var/task", Store(tmp_path), owner="functions/x")

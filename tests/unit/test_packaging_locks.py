@@ -66,6 +66,16 @@ def test_problems_of_all_folders_come_together(tmp_path):
     assert [fact.split("/")[1] for fact in caught.value.facts] == ["one", "two"]
 
 
+def test_a_function_and_its_layer_that_pin_different_versions_are_told(tmp_path, six):
+    newer = make_wheel(tmp_path, "six", "1.17.0")
+    layer = layer_spec(write_files(tmp_path / "layers/data", {"requirements.txt": lock_line(six)}))
+    folder = write_files(tmp_path / "functions/orders", {"requirements.txt": lock_line(newer)})
+    workspace = make_workspace(tmp_path, functions=(function_spec(folder, layers=("data",)),), layers=(layer,))
+    with pytest.raises(InputError) as caught:
+        read_locks(workspace)
+    assert caught.value.facts == ("functions/orders: six is 1.16.0 in layers/data and 1.17.0 in functions/orders",)
+
+
 def test_markers_are_evaluated_for_the_target_and_not_for_this_machine(tmp_path, six):
     arm_only = make_wheel(tmp_path, "arm-only")
     new_only = make_wheel(tmp_path, "new-only")

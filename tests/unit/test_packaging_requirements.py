@@ -50,3 +50,8 @@ def test_another_file_in_a_wish_list_is_told_because_its_wishes_would_be_missed(
 def test_a_url_fragment_is_not_a_comment():
     (wish,) = parse_wanted("a @ https://example.invalid/a.whl#sha256=00\n").requirements
     assert wish.url == "https://example.invalid/a.whl#sha256=00"
+
+
+def test_a_torn_hash_is_told_and_not_passed_over():
+    (problem,) = parse_lock(f"a==1 --hash=sha256:{SHA} --hash=sha256:zz\n").problems
+    assert problem == "1: a: expected 64 hex digits, got sha256:zz"
