@@ -48,5 +48,5 @@ def _status(name: str, function_name: str, client: Any) -> Status:
         runtime=live.get("Runtime", ""),
         architecture=", ".join(live.get("Architectures", ())),
         digest=environment.get("SLIPWAY_ARTIFACT_DIGEST", "").removeprefix("sha256:")[:12],
-        modified=str(live.get("LastModified", "")),
+        modified=str(live.get("LastModified", ""))[:19],
     )

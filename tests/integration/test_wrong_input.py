@@ -110,7 +110,8 @@ def test_a_function_beyond_250_mb_with_its_layers_is_refused(checkout, package_i
 
 def test_without_credentials_plan_for_prod_ends_before_anything_is_touched(checkout):
     said = refused(checkout, "plan", "--env", "prod", code=5)
-    assert "no AWS credentials that work for env prod" in said
+    assert "Unable to locate credentials" in said
+    assert "env prod" in said
     assert nothing_was_made(checkout)
 
 

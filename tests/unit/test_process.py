@@ -54,16 +54,17 @@ WORKER = """
 import signal, sys, time
 signalled = []
 signal.signal(signal.SIGINT, lambda *_: signalled.append(1))
-for n in range(10):
+for n in range(20):
     print("line", n, flush=True)
-    time.sleep(0.05)
+    time.sleep(0.03)
 open(sys.argv[1], "w").write(f"done, signalled {len(signalled)}")
 """
-"""Works for half a second, whatever it is told, and then says so in a file."""
+"""Works for more than half a second, whatever it is told, and then says so in a file."""
 
 FOLLOWER = """
-import sys
+import signal, sys
 from pathlib import Path
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored
 from build import process
 worker, done, log = sys.argv[1:]
 say = lambda line: print(line, flush=True)
@@ -107,7 +108,7 @@ def test_a_followed_program_outlives_us(tmp_path, how):
         parent.communicate()
     assert not done.exists()
     assert finished(done) == "done, signalled 0"
-    assert log.read_text().splitlines() == [f"line {n}" for n in range(10)]
+    assert log.read_text().splitlines() == [f"line {n}" for n in range(20)]
 
 
 def test_a_followed_program_is_interrupted_once_and_waited_for(tmp_path):
@@ -124,7 +125,7 @@ def test_a_followed_program_is_interrupted_once_and_waited_for(tmp_path):
         os.killpg(parent.pid, signal.SIGINT)  # what a terminal does
         said, failed = parent.communicate()
     assert done.read_text() == "done, signalled 1"
-    assert said.decode().splitlines()[-1] == "line 9"
+    assert said.decode().splitlines()[-1] == "line 19"
     assert b"KeyboardInterrupt" in failed
 
 

@@ -3,6 +3,7 @@
 import io
 import zipfile
 from dataclasses import replace
+from functools import cache
 
 import boto3
 import pytest
@@ -19,6 +20,7 @@ from build.release.rollout import roll_out
 from build.results import DeployedFunction, Outputs, Release
 
 BUCKET = "shop-artifacts"
+client_of = cache(boto3.client)  # making one takes longer than most tests
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +34,7 @@ def aws(monkeypatch):
 
 @pytest.fixture
 def s3():
-    client = boto3.client("s3")
+    client = client_of("s3")
     client.create_bucket(Bucket=BUCKET)
     return client
 
@@ -97,7 +99,7 @@ class TestPublishing:
 
     def test_a_missing_bucket_is_an_aws_error_that_names_it(self, tmp_path):
         with pytest.raises(AwsError, match="publishing to s3://nowhere") as caught:
-            publish_all([artifact(tmp_path)], publisher_of(boto3.client("s3"), "nowhere"), on_progress=print)
+            publish_all([artifact(tmp_path)], publisher_of(client_of("s3"), "nowhere"), on_progress=print)
         assert "aws s3 ls s3://nowhere" in caught.value.hint
 
 
@@ -111,8 +113,8 @@ class TestRollOut:
         from build.local.mends import installed
 
         with installed():
-            role = boto3.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-            client = boto3.client("lambda")
+            role = client_of("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+            client = client_of("lambda")
             client.create_function(
                 FunctionName=self.NAME,
                 Runtime="python3.13",
