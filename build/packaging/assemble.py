@@ -16,7 +16,7 @@ from build.packaging.bytecode import compile_source, compile_wheel, read_overlay
 from build.packaging.locks import Lock, targets_of
 from build.packaging.recipes import Recipe, recipes_of
 from build.packaging.resolve import Request, resolve
-from build.packaging.store import Store, verified
+from build.packaging.store import Store, untouched, verified
 from build.packaging.trees import Tree, below, merge, pack
 from build.packaging.wheels import read_tree
 
@@ -156,10 +156,9 @@ def _sizes(tree: Tree) -> dict[str, int]:
 
 
 def _known(store: Store, note: Any) -> Archive | None:
-    """Read a note of `_assemble`; None if the artifact itself is gone. Its digest is checked when it is published."""
+    """Read a note of `_assemble`; None if the artifact is gone, or something wrote to it."""
     digest = Digest.parse(note["digest"]["hex"])
-    path = store.artifact(digest)
-    if not path.exists() or path.stat().st_size != note["size_bytes"]:
+    if not untouched(store.artifact(digest)):
         return None
     distributions = tuple(Distribution(**row) for row in note["distributions"])
     return Archive(**{**note, "digest": digest, "distributions": distributions, "changed": False})
