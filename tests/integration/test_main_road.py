@@ -139,7 +139,7 @@ def test_the_verb_invoke_gives_the_answer_on_stdout_and_the_log_on_stderr(checko
 def test_a_function_that_fails_ends_the_verb_with_exit_code_1(checkout, first):
     done = checkout.run("invoke", "-f", "pourer", "-e", '{"fail": true}', code=1)
     assert json.loads(done.stdout)["errorMessage"] == "asked to fail"
-    assert "hint: run `invoke logs -f pourer`" in done.stderr
+    assert "hint: run `invoke logs -f pourer --env local`" in done.stderr
 
 
 def test_an_unknown_function_or_event_is_told_with_what_there_is(checkout, first):

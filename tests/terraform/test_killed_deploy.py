@@ -63,4 +63,4 @@ def test_a_killed_deploy_is_finished_by_terraform_and_taken_up_by_the_next(check
     s3, bucket = checkout.client("s3"), state_bucket(checkout.root, "local")
     wait_for(lambda: s3.list_objects_v2(Bucket=bucket, Prefix="slipway/local.tfstate.tflock")["KeyCount"] == 0, 120)
     checkout.run("deploy")
-    assert "nothing to change" in checkout.run("plan").stderr
+    assert "nothing to change" in checkout.run("plan").stdout
