@@ -111,8 +111,7 @@ def connect(workspace: Workspace, show: Reporter) -> Aws:
     env = workspace.env
     buckets = (state_bucket(workspace.root, env.name), env.artifact_bucket)
     if not env.is_local:
-        aws = Aws(env=env, environ=os.environ)
-        aws.guard()
+        aws = reach(workspace)
         for bucket in buckets:
             aws.require_bucket(bucket)
         return aws
