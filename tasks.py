@@ -71,33 +71,33 @@ def new(c: Context, name: str) -> None:
 @verb(help={"check": "only tell whether the locks are current", "upgrade": "take the newest versions that fit"})
 def lock(c: Context, check: bool = False, upgrade: bool = False, function: str = "", layer: str = "") -> None:
     """Pin every requirements.in into requirements.txt, for all targets and with hashes."""
-    from build import verbs
+    from build.verbs import make
 
-    verbs.lock(ROOT, check=check, upgrade=upgrade, function=function, layer=layer)
+    make.lock(ROOT, check=check, upgrade=upgrade, function=function, layer=layer)
 
 
 @verb(name="build", help={"json": "one JSON object on stdout"})
 def build_artifacts(c: Context, env: str = "local", json: bool = False) -> None:
     """Make the zips of all functions and layers under .artifacts/ and check them."""
-    from build import verbs
+    from build.verbs import make
 
-    verbs.build(ROOT, env, as_json=json)
+    make.build(ROOT, env, as_json=json)
 
 
 @verb()
 def check(c: Context, env: str = "local") -> None:
     """Build and report every finding."""
-    from build import verbs
+    from build.verbs import make
 
-    verbs.check(ROOT, env)
+    make.check(ROOT, env)
 
 
 @verb()
 def size(c: Context, function: str = "", env: str = "local") -> None:
     """Show what takes the room in each artifact."""
-    from build import verbs
+    from build.verbs import make
 
-    verbs.size(ROOT, env, function)
+    make.size(ROOT, env, function)
 
 
 # ── deploy ─────────────────────────────────────────────────────────────────────────────────────
@@ -106,9 +106,9 @@ def size(c: Context, function: str = "", env: str = "local") -> None:
 @verb()
 def plan(c: Context, env: str = "local") -> None:
     """Build, publish, plan, and show what would change."""
-    from build import verbs
+    from build.verbs import deploy
 
-    verbs.plan(ROOT, env)
+    deploy.plan(ROOT, env)
 
 
 @verb(
@@ -119,17 +119,17 @@ def plan(c: Context, env: str = "local") -> None:
 )
 def deploy(c: Context, env: str = "local", json: bool = False, allow_delete: bool = False) -> None:
     """Plan, apply, roll out and record; on local, show each function's answer."""
-    from build import verbs
+    from build.verbs import deploy
 
-    verbs.deploy(ROOT, env, as_json=json, allow_delete=allow_delete)
+    deploy.deploy(ROOT, env, as_json=json, allow_delete=allow_delete)
 
 
 @verb(help={"yes": "really; needed for every env but local"})
 def destroy(c: Context, env: str = "local", yes: bool = False) -> None:
     """Remove everything Terraform made in ENV; artifacts and releases stay."""
-    from build import verbs
+    from build.verbs import deploy
 
-    verbs.destroy(ROOT, env, yes=yes)
+    deploy.destroy(ROOT, env, yes=yes)
 
 
 # ── run ───────────────────────────────────────────────────────────────────────────────────────
@@ -145,25 +145,25 @@ def destroy(c: Context, env: str = "local", yes: bool = False) -> None:
 )
 def invoke_function(c: Context, function: str, event: str = "", env: str = "local", qualifier: str = "live") -> None:
     """Call a deployed function: the answer on stdout, its log on stderr."""
-    from build import verbs
+    from build.verbs import run
 
-    verbs.invoke(ROOT, env, function, event or None, qualifier)
+    run.invoke(ROOT, env, function, event or None, qualifier)
 
 
 @verb(help={"since": "how far to look back: minutes, or 90s, 10m, 2h", "follow": "go on until interrupted"})
 def logs(c: Context, function: str, env: str = "local", since: str = "10m", follow: bool = False) -> None:
     """Show what a function logged."""
-    from build import verbs
+    from build.verbs import run
 
-    verbs.logs(ROOT, env, function, since=since, follow=follow)
+    run.logs(ROOT, env, function, since=since, follow=follow)
 
 
 @verb()
 def status(c: Context, env: str = "local") -> None:
     """Show what is deployed in ENV."""
-    from build import verbs
+    from build.verbs import run
 
-    verbs.status(ROOT, env)
+    run.status(ROOT, env)
 
 
 # ── the embedded cloud ────────────────────────────────────────────────────────────────────────
@@ -172,25 +172,25 @@ def status(c: Context, env: str = "local") -> None:
 @verb(name="start")
 def local_start(c: Context) -> None:
     """Start the embedded cloud."""
-    from build import verbs
+    from build.verbs import care
 
-    verbs.local_start(ROOT)
+    care.local_start(ROOT)
 
 
 @verb(name="stop")
 def local_stop(c: Context) -> None:
     """End the embedded cloud, and what it holds with it."""
-    from build import verbs
+    from build.verbs import care
 
-    verbs.local_stop(ROOT)
+    care.local_stop(ROOT)
 
 
 @verb(name="status", help={"json": "endpoint, pid and log as JSON"})
 def local_status(c: Context, json: bool = False) -> None:
     """Tell whether the embedded cloud runs, and where."""
-    from build import verbs
+    from build.verbs import care
 
-    verbs.local_status(ROOT, as_json=json)
+    care.local_status(ROOT, as_json=json)
 
 
 # ── look after ────────────────────────────────────────────────────────────────────────────────
@@ -199,9 +199,9 @@ def local_status(c: Context, json: bool = False) -> None:
 @verb()
 def doctor(c: Context) -> None:
     """Report what this machine has: interpreters, Terraform, mirrors, the embedded cloud."""
-    from build import verbs
+    from build.verbs import care
 
-    verbs.doctor(ROOT)
+    care.doctor(ROOT)
 
 
 @verb(name="test", help={"quick": "only the unit tests, without lint and types", "path": "a file or folder"})
@@ -246,12 +246,12 @@ def types(c: Context) -> None:
 @verb(name="format")
 def format_code(c: Context) -> None:
     """Format Python and Terraform."""
-    from build import verbs
+    from build.verbs import care
 
     with c.cd(str(ROOT)):
         c.run(f'"{sys.executable}" -m ruff check --fix-only --quiet .')
         c.run(f'"{sys.executable}" -m ruff format .')
-        c.run(f'"{verbs.terraform(ROOT)}" fmt -recursive terraform')
+        c.run(f'"{care.terraform(ROOT)}" fmt -recursive terraform')
 
 
 @verb()

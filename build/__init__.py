@@ -10,8 +10,11 @@
     local      the embedded cloud: moto server and the execution environment
     release    publishers, the hand-off, the roll-out, the ledger
     infra      the Terraform adapter
+    inspection what is inside finished artifacts: sizes, reasons, differences, SBOMs
     checks     rules over artifacts that give findings
-    packaging  locks, wheels, the store, trees, archives, bytecode
+    packaging  wheels, trees, bytecode, archives
+    locking    what folders want and what they pin
+    store      everything fetched or made, by digest
     project    discovery, settings, runtime profiles, interpreters
     process    the only place that starts a program
     model, digest, errors   the words

@@ -15,6 +15,9 @@ from build.digest import Digest
 LOCAL = "local"
 """The env of the embedded cloud."""
 
+SLIMMING = ("tests", "stubs", "native-sources")
+"""Kinds of files of distributions that do not ship unless a folder keeps them."""
+
 _RUNTIME = re.compile(r"python3\.(\d{1,2})")
 
 
@@ -132,6 +135,8 @@ class FunctionSpec:
     memory_mb: int
     timeout_s: int
     ephemeral_storage_mb: int
+    keep: tuple[str, ...]
+    """Slimming rules that are switched off for it."""
     environment: Mapping[str, str]
     log_retention_days: int
     reserved_concurrency: int | None
@@ -159,6 +164,8 @@ class LayerSpec:
     description: str
     runtimes: tuple[Runtime, ...]
     architectures: tuple[Architecture, ...]
+    keep: tuple[str, ...]
+    """Slimming rules that are switched off for it."""
 
     @property
     def identity(self) -> str:
@@ -252,6 +259,8 @@ class Distribution:
     version: str
     size_bytes: int
     """Unzipped, bytecode included."""
+    wheel: Digest
+    """Of the wheel it came from, which is in the store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,9 +297,13 @@ class Build:
     @property
     def artifacts(self) -> tuple[Artifact, ...]:
         """Each artifact once, layers first, in the order of their keys."""
+        return (*self.layer_artifacts, *(self.functions[name] for name in sorted(self.functions)))
+
+    @property
+    def layer_artifacts(self) -> tuple[Artifact, ...]:
+        """Each layer's artifacts once, in the order of their keys."""
         by_key = {a.key: a for a in self.layers.values()}
-        layers = [by_key[key] for key in sorted(by_key)]
-        return (*layers, *(self.functions[name] for name in sorted(self.functions)))
+        return tuple(by_key[key] for key in sorted(by_key))
 
 
 # ── check ─────────────────────────────────────────────────────────────────────────────────────

@@ -21,10 +21,9 @@ from build.infra.binary import terraform_binary
 from build.infra.mirrors import provider_source
 from build.infra.terraform import TerraformAdapter
 from build.local import cloud, runtime_bundle
+from build.locking.locks import read_locks
 from build.model import Finding, Severity, Workspace
 from build.packaging.assemble import build_workspace
-from build.packaging.locks import read_locks
-from build.packaging.store import Store
 from build.release.aws import Aws
 from build.release.calls import call, read_event, sample_events
 from build.release.handoff import handoff_of, write_handoff
@@ -33,6 +32,7 @@ from build.release.publishers import S3Publisher, publish_all
 from build.release.rollout import roll_out
 from build.report import Reporter
 from build.results import Answer, Built, Deployed, Outputs, Plan, Planned, Release, Rollout
+from build.store.objects import Store
 
 
 def build(workspace: Workspace, show: Reporter) -> Built:

@@ -74,6 +74,7 @@ def function_spec(folder: Path, *, target: Target = X86, layers: tuple[str, ...]
         memory_mb=256,
         timeout_s=10,
         ephemeral_storage_mb=512,
+        keep=(),
         environment={},
         log_retention_days=30,
         reserved_concurrency=None,
@@ -90,7 +91,9 @@ def layer_spec(
     architectures: tuple[Architecture, ...] = (Architecture.X86_64, Architecture.ARM64),
 ) -> LayerSpec:
     """Return the settings of the layer in ``folder``."""
-    return LayerSpec(name=folder.name, folder=folder, description="", runtimes=runtimes, architectures=architectures)
+    return LayerSpec(
+        name=folder.name, folder=folder, description="", runtimes=runtimes, architectures=architectures, keep=()
+    )
 
 
 def make_workspace(

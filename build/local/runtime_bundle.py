@@ -11,10 +11,10 @@ from pathlib import Path
 from build import process
 from build.digest import Digest
 from build.errors import ToolError
+from build.locking.locks import selected
+from build.locking.requirements import parse_lock
 from build.model import Runtime, Target
 from build.packaging.fetch import pip_for
-from build.packaging.locks import selected
-from build.packaging.requirements import parse_lock
 from build.project.interpreters import interpreter_of
 from build.project.profiles import host_architecture
 

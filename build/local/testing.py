@@ -119,11 +119,11 @@ def _deployment(name: str) -> "Deployment":
     from build.digest import Digest
     from build.local import unpack
     from build.local.execution import Deployment
+    from build.locking.locks import read_locks
     from build.packaging.assemble import build_workspace
-    from build.packaging.locks import read_locks
-    from build.packaging.store import Store
     from build.project.discovery import discover
     from build.release.handoff import environment_of
+    from build.store.objects import Store
 
     whole = discover(_ROOT, "local")
     (spec,) = (each for each in whole.functions if each.name == name)

@@ -1,1 +1,1 @@
-"""Locks, wheels, the store, trees, archives, bytecode: from a lock to an artifact."""
+"""Wheels, trees, bytecode, archives: from a lock to an artifact."""

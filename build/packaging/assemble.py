@@ -10,15 +10,15 @@ from typing import Any
 
 from build.digest import Digest
 from build.errors import InputError
+from build.locking.locks import Lock, targets_of
 from build.model import Architecture, Artifact, Build, Distribution, Runtime, Workspace
 from build.packaging.archives import write_archive
 from build.packaging.bytecode import compile_source, compile_wheel, read_overlay
-from build.packaging.locks import Lock, targets_of
 from build.packaging.recipes import Recipe, recipes_of
 from build.packaging.resolve import Request, resolve
-from build.packaging.store import Store, untouched, verified
 from build.packaging.trees import Tree, below, merge, pack
 from build.packaging.wheels import read_tree
+from build.store.objects import Store, untouched, verified
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +128,9 @@ def _assemble(recipe: Recipe, sources: Bytecode, store: Store) -> Archive:
         unzipped_bytes=sum(entry.size_bytes for entry in tree),
         source_bytes=sizes.get(recipe.identity, 0),
         distributions=tuple(
-            Distribution(name=wheel.name, version=wheel.version, size_bytes=sizes.get(wheel.name, 0))
+            Distribution(
+                name=wheel.name, version=wheel.version, size_bytes=sizes.get(wheel.name, 0), wheel=wheel.digest
+            )
             for part in recipe.parts
             for wheel in part.wheels
         ),
@@ -160,7 +162,9 @@ def _known(store: Store, note: Any) -> Archive | None:
     digest = Digest.parse(note["digest"]["hex"])
     if not untouched(store.artifact(digest)):
         return None
-    distributions = tuple(Distribution(**row) for row in note["distributions"])
+    distributions = tuple(
+        Distribution(**{**row, "wheel": Digest.parse(row["wheel"]["hex"])}) for row in note["distributions"]
+    )
     return Archive(**{**note, "digest": digest, "distributions": distributions, "changed": False})
 
 

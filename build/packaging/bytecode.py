@@ -16,10 +16,10 @@ from build import process
 from build.digest import Digest
 from build.model import Runtime, Wheel
 from build.packaging.archives import write_archive
-from build.packaging.store import FORMAT, Store, untouched
 from build.packaging.trees import SourceFile, Tree, entry_of, merge
 from build.packaging.wheels import installed_path, read_members
 from build.project.interpreters import interpreter_of, release_of
+from build.store.objects import FORMAT, Store, untouched
 
 _COMPILER = Path(__file__).with_name("compiler.py")
 

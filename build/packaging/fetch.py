@@ -10,10 +10,10 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from build import process
 from build.digest import Digest
 from build.errors import FindingsError, InputError, SlipwayError, ToolError
+from build.locking.requirements import Pin
 from build.model import Target, Wheel
-from build.packaging.requirements import Pin
-from build.packaging.store import Store, trusted
 from build.project.profiles import profile_of
+from build.store.objects import Store, trusted
 
 Wanted = tuple[Pin, Target]
 

@@ -14,12 +14,12 @@ from packaging.utils import canonicalize_name
 
 from build.digest import Digest
 from build.errors import InputError
+from build.locking.locks import LOCKED, Lock
 from build.model import Target, Wheel
 from build.packaging.fetch import fetch_wheels
-from build.packaging.locks import LOCKED, Lock
-from build.packaging.store import Store, trusted
 from build.packaging.wheels import Metadata, read_metadata
 from build.project.profiles import profile_of
+from build.store.objects import Store, trusted
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ Importing this module imports pydantic: do so inside functions.
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Required, Self
+from typing import Annotated, Any, NotRequired, Required, Self
 
 from pydantic import (
     BaseModel,
@@ -24,7 +24,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError, core_schema
 from typing_extensions import TypedDict
 
-from build.model import Architecture
+from build.model import SLIMMING, Architecture
 from build.project import naming, quotas, values
 from build.project.problems import RULE, shown
 from build.project.profiles import RUNTIMES
@@ -86,6 +86,8 @@ _Kebab = Annotated[StrictStr, _matching(naming.kebab_problem, naming.KEBAB.patte
 _Description = Annotated[StrictStr, _text(quotas.DESCRIPTION_CHARS)]
 _Runtime = Annotated[StrictStr, _one_of([str(runtime) for runtime in RUNTIMES])]
 _Architecture = Annotated[StrictStr, _one_of([architecture.value for architecture in Architecture])]
+_Slimming = Annotated[StrictStr, _one_of(SLIMMING)]
+_KEEP = "Kinds of files that no function needs to run, and that ship nevertheless"
 _Layer = Annotated[StrictStr, Rule(values.layer, {})]
 _Variable = Annotated[StrictStr, _matching(values.variable, values.VARIABLE.pattern)]
 _Action = Annotated[StrictStr, _matching(values.action, values.ACTION.pattern)]
@@ -185,6 +187,7 @@ class FunctionSettings(TypedDict, total=False):
     ephemeral_storage_mb: Annotated[
         StrictInt, _between(*quotas.EPHEMERAL_STORAGE_MB), Field(description="Size of /tmp")
     ]
+    keep: Annotated[tuple[_Slimming, ...], _distinct(), Field(description=_KEEP)]
     environment: Annotated[
         dict[_Variable, StrictStr],
         Field(description="Environment variables; what several places say is merged, name by name"),
@@ -229,6 +232,7 @@ class LayerTable(TypedDict):
     architectures: Annotated[
         tuple[_Architecture, ...], _distinct(1), Field(description="Architectures of the functions that may use it")
     ]
+    keep: NotRequired[Annotated[tuple[_Slimming, ...], _distinct(), Field(description=_KEEP)]]
 
 
 @with_config(extra="forbid")
@@ -265,6 +269,7 @@ BUILT_IN: FunctionSettings = {
     "memory_mb": 256,
     "timeout_s": 30,
     "ephemeral_storage_mb": 512,
+    "keep": (),
     "environment": {},
     "log_retention_days": 30,
     "permissions": (),

@@ -110,6 +110,7 @@ def _function(root: Path, name: str, table: FunctionOverrides) -> FunctionSpec:
         memory_mb=table["memory_mb"],
         timeout_s=table["timeout_s"],
         ephemeral_storage_mb=table["ephemeral_storage_mb"],
+        keep=table["keep"],
         environment=dict(sorted(table["environment"].items())),
         log_retention_days=table["log_retention_days"],
         reserved_concurrency=table.get("reserved_concurrency"),
@@ -141,4 +142,5 @@ def _layer(root: Path, name: str, table: LayerTable, host: Architecture | None) 
         description=table["description"],
         runtimes=tuple(map(Runtime.parse, table["runtimes"])),
         architectures=architectures,
+        keep=table.get("keep", ()),
     )

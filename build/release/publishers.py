@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from build.model import Artifact
-from build.packaging.store import verified
 from build.release.aws import asking
 from build.results import PublishedArtifact
+from build.store.objects import verified
 
 
 class Publisher(Protocol):

@@ -6,6 +6,7 @@ import pytest
 from build.checks import check, provider
 from build.checks.limits import ADDED_ENVIRONMENT_BYTES, environment_bytes, policy_chars
 from build.digest import Digest
+from build.locking.locks import read_locks
 from build.model import (
     Architecture,
     Artifact,
@@ -22,9 +23,8 @@ from build.model import (
     Workspace,
 )
 from build.packaging.assemble import build_workspace
-from build.packaging.locks import read_locks
-from build.packaging.store import Store
 from build.project import quotas
+from build.store.objects import Store
 from tests.builders import function_spec, layer_spec, make_workspace, write_files
 
 X86 = Architecture.X86_64
@@ -43,7 +43,10 @@ def artifact(identity: str, unzipped: int, *, distributions: dict[str, int] | No
         size_bytes=1,
         unzipped_bytes=unzipped,
         source_bytes=0,
-        distributions=tuple(Distribution(name=n, version="1.0", size_bytes=size) for n, size in held.items()),
+        distributions=tuple(
+            Distribution(name=n, version="1.0", size_bytes=size, wheel=Digest.of_bytes(n.encode()))
+            for n, size in held.items()
+        ),
         changed=True,
     )
 

@@ -1,9 +1,9 @@
 import pytest
 
 from build.local import runtime_bundle
+from build.locking.locks import selected
+from build.locking.requirements import parse_lock
 from build.model import Architecture, Target
-from build.packaging.locks import selected
-from build.packaging.requirements import parse_lock
 from build.project.profiles import BUNDLED, RUNTIMES
 
 

@@ -10,13 +10,13 @@ from packaging.utils import parse_wheel_filename
 
 from build.digest import Digest
 from build.errors import FindingsError, InputError
+from build.locking.locks import read_locks, targets_of
 from build.model import Architecture, Runtime, Target
 from build.packaging import assemble, fetch, recipes
 from build.packaging.assemble import build_workspace
-from build.packaging.locks import read_locks, targets_of
-from build.packaging.store import Store
 from build.packaging.trees import read_source
 from build.project.profiles import profile_of
+from build.store.objects import Store
 from tests.builders import function_spec, layer_spec, lock_line, make_wheel, make_workspace, write_files
 
 HERE = Runtime(sys.version_info.minor)  # its interpreter is certainly there

@@ -10,8 +10,8 @@ from build.model import Runtime
 from build.packaging import bytecode
 from build.packaging.archives import write_archive
 from build.packaging.bytecode import compile_source, compile_wheel, read_overlay
-from build.packaging.store import Store
 from build.packaging.trees import SourceFile
+from build.store.objects import Store
 from tests.builders import make_wheel
 
 HERE = Runtime(sys.version_info.minor)

@@ -3,11 +3,11 @@ from pathlib import Path
 import pytest
 
 from build.errors import InputError, ToolError
+from build.locking.locks import read_locks
+from build.locking.requirements import parse_lock
 from build.packaging import fetch
-from build.packaging.locks import read_locks
-from build.packaging.requirements import parse_lock
 from build.packaging.resolve import Request, _walk, resolve
-from build.packaging.store import Store
+from build.store.objects import Store
 from tests.builders import ARM, X86, function_spec, lock_line, make_wheel, make_workspace, write_files
 
 

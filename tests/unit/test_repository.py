@@ -47,7 +47,7 @@ def test_build_is_ours():
     [
         "build",
         "build/model.py",
-        "build/packaging/locks.py",
+        "build/locking/locks.py",
         "functions/any/requirements.txt",
         "terraform/.terraform.lock.hcl",
         "terraform/envs/prod.tfvars",

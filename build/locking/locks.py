@@ -19,8 +19,8 @@ from packaging.utils import canonicalize_name
 from build import process
 from build.digest import Digest
 from build.errors import InputError, ToolError
+from build.locking.requirements import Pin, parse_lock, parse_wanted
 from build.model import FunctionSpec, Spec, Target, Workspace
-from build.packaging.requirements import Pin, parse_lock, parse_wanted
 from build.project.naming import did_you_mean
 from build.project.profiles import profile_of
 

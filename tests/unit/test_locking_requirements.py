@@ -1,6 +1,6 @@
 import pytest
 
-from build.packaging.requirements import parse_lock, parse_wanted
+from build.locking.requirements import parse_lock, parse_wanted
 
 SHA = "0" * 64
 

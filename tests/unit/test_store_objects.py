@@ -5,7 +5,7 @@ import pytest
 
 from build.digest import Digest
 from build.errors import FindingsError
-from build.packaging.store import Store, _sweep, trusted, verified
+from build.store.objects import Store, _sweep, trusted, verified
 
 KEY = Digest.of_bytes(b"key")
 
@@ -56,7 +56,7 @@ def test_what_a_killed_build_left_is_swept_after_a_day_and_not_before(tmp_path):
 
 
 def test_threads_that_sweep_and_leave_do_not_disturb_each_other(tmp_path, monkeypatch):
-    monkeypatch.setattr("build.packaging.store._sweep", _sweep.__wrapped__)  # each time, as many processes would
+    monkeypatch.setattr("build.store.objects._sweep", _sweep.__wrapped__)  # each time, as many processes would
     store = Store(tmp_path)
 
     def attempt(_: int) -> None:

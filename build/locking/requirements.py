@@ -7,6 +7,7 @@ as uv and pip-tools write it.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement, Requirement
@@ -25,7 +26,11 @@ class Pin:
     version: str
     marker: Marker | None
     sha256s: frozenset[str]
-    """Hex digests of every file of this version that the lock allows."""
+    """Hex digests of every file of this version that the lock allows. Empty for a `folder`."""
+    url: str | None = None
+    """Where its one file is, if the lock names that itself and no index is asked."""
+    folder: Path | None = None
+    """Of a project in this repository that it is built from. Absolute, so no part of any key."""
 
     @property
     def line(self) -> str:

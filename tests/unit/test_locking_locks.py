@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from build.errors import InputError, ToolError
+from build.locking.locks import read_locks, write_locks
 from build.model import Runtime
-from build.packaging.locks import read_locks, write_locks
 from tests.builders import (
     ARM,
     PY313,

@@ -1,0 +1,1 @@
+"""What folders want and what they pin, whichever tool wrote it."""

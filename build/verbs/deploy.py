@@ -1,0 +1,129 @@
+"""Change an env: `plan`, `deploy`, `destroy`."""
+
+import sys
+from pathlib import Path
+
+from build import report
+from build.errors import FindingsError, InputError
+from build.project.discovery import discover
+from build.results import Deployed
+
+
+def plan(root: Path, env: str) -> None:
+    """Show what a deploy would change."""
+    from build import pipeline
+
+    workspace, show = discover(root, env), report.Reporter()
+    if workspace.is_empty:
+        _say_nothing_to_deploy(show, env)
+        return
+    with pipeline.alone(workspace):
+        made = pipeline.plan(workspace, show)
+    sys.stdout.write("".join(f"{line}\n" for line in report.plan_lines(made.plan)))
+
+
+def deploy(root: Path, env: str, *, as_json: bool, allow_delete: bool) -> None:
+    """Deploy, and show what runs."""
+    from build import pipeline
+
+    workspace, show = discover(root, env), report.Reporter()
+    if workspace.is_empty:
+        _say_nothing_to_deploy(show, env)
+        if as_json:
+            report.print_json({"release": None, "http_api_url": None, "functions": [], "layers": []})
+        return
+    with pipeline.alone(workspace):
+        done = pipeline.deploy(workspace, show, allow_delete=allow_delete)
+    if as_json:
+        report.print_json(_deployed_json(done))
+    else:
+        _print_deployed(done)
+    failed = [answer.name for answer in done.answers if answer.error]
+    if failed:
+        raise FindingsError(
+            "functions failed on their first sample event",
+            facts=failed,
+            hint=f"run `invoke invoke -f {failed[0]}` to see its log",
+        )
+
+
+def destroy(root: Path, env: str, *, yes: bool) -> None:
+    """Remove an env."""
+    from build import pipeline
+
+    workspace, show = discover(root, env), report.Reporter()
+    if not (yes or workspace.env.is_local):
+        raise InputError(f"destroying {env} must be asked for twice", hint=f"run `invoke destroy --env {env} --yes`")
+    with pipeline.alone(workspace):
+        pipeline.destroy(workspace, show)
+
+
+def _say_nothing_to_deploy(show: report.Reporter, env: str) -> None:
+    show.note("nothing to deploy: there is no folder under functions/ or layers/")
+    show.note(f"hint: run `invoke new hello`, or `invoke destroy --env {env}` to remove what was deployed before")
+
+
+def _deployed_json(done: Deployed) -> dict[str, object]:
+    made, answers = done.planned.built.build, {answer.name: answer for answer in done.answers}
+    uploaded = {each.artifact.key for each in done.planned.published if each.uploaded}
+    functions = []
+    for rollout in done.rollouts:
+        name = rollout.function.name
+        answer = answers.get(name)
+        functions.append(
+            {
+                **report.artifact_json(made.functions[name]),
+                "changed": name in uploaded or rollout.moved,
+                "version": rollout.live,
+                "alias": "live",
+                "answer": report.parsed(answer.payload) if answer else None,
+            }
+        )
+    layers = [
+        {
+            **report.artifact_json(each),
+            "changed": each.key in uploaded,
+            "version": done.outputs.layers[each.key].rpartition(":")[2],
+            "alias": None,
+            "answer": None,
+        }
+        for each in made.layer_artifacts
+    ]
+    release = done.release.id if done.release else None
+    url = done.outputs.http_api_url
+    return {"release": release, "http_api_url": url, "functions": functions, "layers": layers}
+
+
+def _print_deployed(done: Deployed) -> None:
+    specs = {spec.name: spec for spec in done.planned.built.workspace.functions}
+    answers = {answer.name: answer for answer in done.answers}
+    rows = []
+    for rollout in done.rollouts:
+        name = rollout.function.name
+        spec, artifact = specs[name], done.planned.built.build.functions[name]
+        rows.append(
+            (
+                name,
+                str(spec.target.runtime),
+                str(spec.target.architecture),
+                "Zip",
+                report.megabytes(artifact.size_bytes),
+                rollout.live,
+                "live",
+                f"{answers[name].seconds:.2f} s" if name in answers else "",
+            )
+        )
+    columns = ("function", "runtime", "architecture", "package type", "size", "version", "alias", "time")
+    report.print_table(columns, rows, right=("size", "version", "time"))
+    report.print_answers(done.answers)
+    show = report.Reporter()
+    for rollout in done.rollouts:
+        if rollout.live != rollout.version:
+            show.note(
+                f"warning: {rollout.function.name}:live stays at version {rollout.live}, to which it was moved after "
+                f"version {rollout.version} was released"
+            )
+    if done.outputs.http_api_url and not done.planned.built.workspace.env.is_local:
+        show.note(f"HTTP API {done.outputs.http_api_url}")
+    if done.release:
+        show.note(f"release {done.release.id}")
