@@ -76,28 +76,60 @@ def lock(c: Context, check: bool = False, upgrade: bool = False, function: str =
     make.lock(ROOT, check=check, upgrade=upgrade, function=function, layer=layer)
 
 
-@verb(name="build", help={"json": "one JSON object on stdout"})
-def build_artifacts(c: Context, env: str = "local", json: bool = False) -> None:
+@verb(name="build", help={"json": "one JSON object on stdout", "only": "names of functions: NAME[,NAME]"})
+def build_artifacts(c: Context, env: str = "local", json: bool = False, only: str = "") -> None:
     """Make the zips of all functions and layers under .artifacts/ and check them."""
-    from build.verbs import make
+    from build.verbs import building
 
-    make.build(ROOT, env, as_json=json)
+    building.build(ROOT, env, as_json=json, only=only)
 
 
-@verb()
-def check(c: Context, env: str = "local") -> None:
+@verb(help={"since": "a git revision", "json": "a matrix for GitHub Actions", "shares": "jobs in it at most"})
+def affected(c: Context, since: str, json: bool = False, shares: int = 20) -> None:
+    """Show which functions and layers a change since a revision touches, and why."""
+    from build.verbs import affected
+
+    affected.show(ROOT, since=since, as_json=json, shares=shares)
+
+
+@verb(help={"import": "import every handler in a cold environment, and show what that costs"})
+def check(c: Context, env: str = "local", import_: bool = False) -> None:
     """Build and report every finding."""
     from build.verbs import make
 
-    make.check(ROOT, env)
+    make.check(ROOT, env, import_handlers=import_)
 
 
-@verb()
-def size(c: Context, function: str = "", env: str = "local") -> None:
-    """Show what takes the room in each artifact."""
-    from build.verbs import make
+@verb(help={"json": "one JSON list on stdout", "html": "a treemap in .artifacts/reports/size.html"})
+def size(c: Context, function: str = "", env: str = "local", json: bool = False, html: bool = False) -> None:
+    """Show what takes the room in each function, its layers included."""
+    from build.verbs import look
 
-    make.size(ROOT, env, function)
+    look.size(ROOT, env, function, as_json=json, as_html=html)
+
+
+@verb(positional=["distribution"], help={"json": "one JSON object on stdout"})
+def why(c: Context, distribution: str, function: str = "", env: str = "local", json: bool = False) -> None:
+    """Show the requirements that bring DISTRIBUTION into a function."""
+    from build.verbs import look
+
+    look.why(ROOT, env, distribution, function, as_json=json)
+
+
+@verb(help={"from": "a git revision or a zip; else the last build", "to": "a zip", "json": "one JSON object on stdout"})
+def diff(c: Context, *, function: str = "", from_: str = "", to: str = "", env: str = "local", json: bool = False) -> None:  # noqa: E501
+    """Show what changed between two builds: distributions, files, bytes."""
+    from build.verbs import look
+
+    look.diff(ROOT, env, function, old=from_, new=to, as_json=json)
+
+
+@verb(help={"python": "version of another Python to build with, such as 3.12"})
+def verify(c: Context, env: str = "local", python: str = "") -> None:
+    """Build everything elsewhere too, and compare every byte."""
+    from build.verbs import look
+
+    look.verify(ROOT, env, python)
 
 
 # ── deploy ─────────────────────────────────────────────────────────────────────────────────────
@@ -196,12 +228,51 @@ def local_status(c: Context, json: bool = False) -> None:
 # ── look after ────────────────────────────────────────────────────────────────────────────────
 
 
+@verb(name="show", help={"json": "one JSON object on stdout"})
+def store_show(c: Context, json: bool = False) -> None:
+    """Show what the store holds: how many of what, how large, how old."""
+    from build.verbs import store
+
+    store.show(ROOT, as_json=json)
+
+
+@verb(name="verify")
+def store_verify(c: Context) -> None:
+    """Look at every byte of the store; remove what is damaged."""
+    from build.verbs import store
+
+    store.verify(ROOT)
+
+
+@verb(name="prune", help={"keep_days": "nothing younger goes", "dry_run": "only show what would go"})
+def store_prune(c: Context, keep_days: int = 30, dry_run: bool = False) -> None:
+    """Show and remove what the store holds and nothing needs any more."""
+    from build.verbs import store
+
+    store.prune(ROOT, keep_days=keep_days, dry_run=dry_run)
+
+
 @verb()
 def doctor(c: Context) -> None:
     """Report what this machine has: interpreters, Terraform, mirrors, the embedded cloud."""
     from build.verbs import care
 
     care.doctor(ROOT)
+
+
+@verb(
+    help={
+        "quick": "the ratios, within five minutes",
+        "only": "workloads, with commas: pure, data, web, arm64, large, monorepo, scale",
+        "peers": "with commas: pip, uv, sam, chalice, zappa, pex; or none",
+        "publish": "write docs/benchmarks/, too",
+    }
+)
+def bench(c: Context, quick: bool = False, only: str = "", peers: str = "", publish: bool = False) -> None:
+    """Race Slipway against its peers, and show where it wins and where it loses."""
+    from benchmarks import bench
+
+    bench.bench(ROOT, quick=quick, only=only, peers=peers, publish=publish)
 
 
 @verb(name="test", help={"quick": "only the unit tests, without lint and types", "path": "a file or folder"})
@@ -271,10 +342,11 @@ def tf(c: Context) -> None:
 
 
 namespace = Collection(
-    *(new, lock, build_artifacts, check, size),
+    *(new, lock, build_artifacts, affected, check, size, why, diff, verify),
     *(plan, deploy, destroy),
     *(invoke_function, logs, status),
-    *(doctor, run_tests),
+    *(doctor, bench, run_tests),
     local=Collection(local_start, local_stop, local_status),
+    store=Collection(store_show, store_verify, store_prune),
     dev=Collection(lint, lock_own, types, format_code, schema, tf),
 )

@@ -6,6 +6,7 @@
 
     verbs      what the tasks of tasks.py do
     pipeline   the stages, in order
+    making     those up to the check
     report     how results and findings are shown
     local      the embedded cloud: moto server and the execution environment
     release    publishers, the hand-off, the roll-out, the ledger

@@ -5,7 +5,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 _HEX = re.compile(r"[0-9a-f]{64}")
 _CHUNK_BYTES = 1 << 20
@@ -34,11 +34,16 @@ class Digest:
 
     @classmethod
     def of_file(cls, path: Path) -> Self:
-        """Digest the bytes of the file at ``path``, read in pieces of 1 MiB."""
-        sha256 = hashlib.sha256()
+        """Digest the bytes of the file at ``path``."""
         with path.open("rb") as stream:
-            while chunk := stream.read(_CHUNK_BYTES):
-                sha256.update(chunk)
+            return cls.of_stream(stream)
+
+    @classmethod
+    def of_stream(cls, stream: BinaryIO) -> Self:
+        """Digest what is left of ``stream``, read in pieces of 1 MiB."""
+        sha256 = hashlib.sha256()
+        while chunk := stream.read(_CHUNK_BYTES):
+            sha256.update(chunk)
         return cls(sha256.hexdigest())
 
     @property

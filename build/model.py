@@ -5,7 +5,7 @@ A stage takes these and gives new ones; nothing is filled in later.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
@@ -182,6 +182,20 @@ Spec = FunctionSpec | LayerSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteStore:
+    """Where the store's objects are shared: `[store]` of slipway.toml."""
+
+    bucket: str
+    prefix: str
+    """Of the keys of its objects, without a slash at either end; may be empty."""
+    account_id: str | None
+    """The account the bucket must belong to, if that is said."""
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
     """Everything the repository wants deployed to one env."""
 
@@ -191,6 +205,9 @@ class Workspace:
     env: Env
     functions: tuple[FunctionSpec, ...]
     layers: tuple[LayerSpec, ...]
+    layer_sizes: Mapping[str, int] = field(default_factory=dict)
+    """Unzipped bytes of layer versions that are only known by ARN."""
+    remote_store: RemoteStore | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -280,7 +297,11 @@ class Artifact:
     """What the 250 MB quota counts."""
     source_bytes: int
     """Unzipped size of the folder's own src/, bytecode included."""
+    bytecode_bytes: int
+    """Of `unzipped_bytes`, how much is bytecode."""
     distributions: tuple[Distribution, ...]
+    saved: Mapping[str, int]
+    """Slimming rule to unzipped bytes that it left out, before bytecode; ``bytecode`` is what there was no room for."""
     changed: bool
     """False when the bytes were already in the store."""
 
@@ -327,3 +348,5 @@ class Finding:
     message: str
     """With expected and got."""
     hint: str
+    details: tuple[str, ...] = ()
+    """Lines to show below the message, such as a table."""

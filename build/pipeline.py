@@ -3,27 +3,26 @@
 discover → lock → resolve → assemble → check → publish → hand-off → plan → apply → roll out → record
 
 Every stage takes frozen values and gives new ones. Up to `check` nothing leaves this machine; `publish`
-adds objects by digest; `apply` alone changes what runs, and only by the plan that was saved.
+adds objects by digest; `apply` alone changes what runs, and only by the plan that was saved. The stages up
+to `check` are in `making`.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from build import process
-from build.checks import check
-from build.errors import FindingsError, InputError, ToolError
+from build.errors import InputError, ToolError
 from build.infra.backend import state_bucket
 from build.infra.binary import terraform_binary
 from build.infra.mirrors import provider_source
 from build.infra.terraform import TerraformAdapter
 from build.local import cloud, runtime_bundle
-from build.locking.locks import read_locks
-from build.model import Finding, Severity, Workspace
-from build.packaging.assemble import build_workspace
+from build.making import build
+from build.model import Workspace
 from build.release.aws import Aws
 from build.release.calls import call, read_event, sample_events
 from build.release.handoff import handoff_of, write_handoff
@@ -32,20 +31,6 @@ from build.release.publishers import S3Publisher, publish_all
 from build.release.rollout import roll_out
 from build.report import Reporter
 from build.results import Answer, Built, Deployed, Outputs, Plan, Planned, Release, Rollout
-from build.store.objects import Store
-
-
-def build(workspace: Workspace, show: Reporter) -> Built:
-    """Make every artifact and check it. Touches nothing but .artifacts/ and the package index."""
-    with show.stage("lock"):
-        locks = read_locks(workspace)
-    with show.stage("build"):
-        artifacts = build_workspace(workspace, locks, Store(workspace.generated / "store"), on_progress=show.say)
-    with show.stage("check"):
-        findings = check(workspace, artifacts)
-    show.findings(findings)
-    _stop_on_errors(findings)
-    return Built(workspace=workspace, build=artifacts, findings=findings)
 
 
 def plan(workspace: Workspace, show: Reporter) -> Planned:
@@ -186,14 +171,6 @@ def _refuse_losses(saved: Plan, workspace: Workspace) -> None:
             facts=lost,
             hint=f"if that is meant, run `invoke deploy --env {env} --allow-delete`",
         )
-
-
-def _stop_on_errors(findings: Iterable[Finding]) -> None:
-    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
-    if errors:
-        facts = [f"{each.subject}: {each.message} ({each.rule})" for each in errors]
-        hints = dict.fromkeys(each.hint for each in errors)
-        raise FindingsError("the checks found errors", facts=facts, hint="; ".join(hints))
 
 
 def _terraform(workspace: Workspace, aws: Aws, show: Reporter) -> TerraformAdapter:

@@ -4,16 +4,18 @@ stdout carries results only; how the work goes is on stderr.
 """
 
 import json
+import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from build.model import Artifact, Finding, Severity
 from build.results import Answer, Plan
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.status import Status
 
 _SHOWN_CHANGES = 40
@@ -24,9 +26,7 @@ class Reporter:
     """Shows the stages of one verb on stderr."""
 
     def __init__(self) -> None:
-        from rich.console import Console
-
-        self._console = Console(stderr=True, highlight=False)
+        self._console = _terminal(sys.stderr)
         self._stage = ""
         self._said = ""
         self._status: Status | None = None
@@ -36,9 +36,9 @@ class Reporter:
         """Show that stage ``name`` runs, what it says meanwhile, and how long it took."""
         started = time.monotonic()
         self._stage, self._said = name, ""
-        if not self._console.is_terminal:
+        if not self._console:
             yield
-            self._console.print(f"{name:<9} {time.monotonic() - started:6.1f} s", markup=False)
+            self.note(f"{name:<9} {time.monotonic() - started:6.1f} s")
             return
         try:
             with self._console.status(f"{name} …") as self._status:
@@ -55,22 +55,32 @@ class Reporter:
         if self._status:
             self._status.update(f"{self._stage} … [dim]{_escaped(text)}[/dim]")
         else:
-            self._console.print(f"  {self._stage}: {text}", markup=False, soft_wrap=True)
+            self.note(f"  {self._stage}: {text}")
 
     def note(self, text: str) -> None:
         """Say ``text`` on stderr."""
-        self._console.print(text, markup=False, soft_wrap=True)
+        if self._console:
+            self._console.print(text, markup=False, soft_wrap=True)
+        else:
+            sys.stderr.write(f"{text}\n")
+            sys.stderr.flush()
 
     def findings(self, findings: Iterable[Finding]) -> None:
         """Show warnings; errors end the verb and are shown by its error."""
         for finding in findings:
             if finding.severity is Severity.WARNING:
-                self.note(f"warning: {finding.subject}: {finding.message} ({finding.rule})\nhint: {finding.hint}")
+                self.note(warning_of(finding))
 
     def plan(self, plan: Plan) -> None:
         """Show what applying ``plan`` would change."""
         for line in plan_lines(plan):
             self.note(line)
+
+
+def warning_of(finding: Finding) -> str:
+    """Return ``finding`` as it is shown: what, where, and what to do."""
+    what = f"warning: {finding.subject}: {finding.message} ({finding.rule})"
+    return "\n".join([what, *(f"  {line}" for line in finding.details), f"hint: {finding.hint}"])
 
 
 def plan_lines(plan: Plan) -> list[str]:
@@ -100,8 +110,12 @@ def print_json(value: object) -> None:
 
 def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]], *, right: Iterable[str] = ()) -> None:
     """Print a table to stdout; the columns named in ``right`` are numbers."""
+    console = _terminal(sys.stdout)
+    if not console:
+        columns = list(columns)
+        _write_plain([columns, *([*row] for row in rows)], [column in set(right) for column in columns])
+        return
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -110,9 +124,6 @@ def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]], *, right:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_escaped(cell) for cell in row))
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 160
     console.print(table)
 
 
@@ -153,6 +164,25 @@ def parsed(payload: str) -> Any:
         return json.loads(payload)
     except ValueError:
         return payload
+
+
+def _write_plain(rows: Sequence[Sequence[str]], right: Sequence[bool]) -> None:
+    """Write ``rows``, the first of which names the columns, in columns as wide as they need."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rows = [rows[0], ["─" * width for width in widths], *rows[1:]]
+    for row in rows:
+        cells = zip(row, widths, right, strict=True)
+        line = "  ".join(cell.rjust(width) if to_right else cell.ljust(width) for cell, width, to_right in cells)
+        sys.stdout.write(f" {line.rstrip()}\n")
+
+
+def _terminal(stream: TextIO) -> "Console | None":
+    """Return what draws on the terminal that ``stream`` is; None if it is a pipe or a file, or wants no drawing."""
+    if not stream.isatty() or os.environ.get("TERM") == "dumb":
+        return None
+    from rich.console import Console  # here: 60 ms that a pipe need not pay
+
+    return Console(file=stream, highlight=False)
 
 
 def _escaped(text: str) -> str:

@@ -154,6 +154,8 @@ class Built:
     workspace: Workspace
     build: Build
     findings: tuple[Finding, ...]
+    beside: tuple[str, ...]
+    """Projects of the repository outside functions/ and layers/ that went into it, relative to the root."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,17 +1,18 @@
 """Rules about handlers: that Lambda finds a function there, and can call it."""
 
-import ast
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from build.checks.definitions import CallableNode, definitions, takes_two
+from build.checks.facts import Definition
+from build.checks.modules import facts_in
+from build.checks.places import Kind, space_of
 from build.checks.problem import Problem
-from build.model import Artifact, Build, FunctionSpec, Workspace
+from build.model import Build, FunctionSpec, Workspace
 from build.project.naming import did_you_mean
+from build.store.objects import Store
 
 
-def module_missing(workspace: Workspace, build: Build) -> Iterator[Problem]:
+def module_missing(workspace: Workspace, build: Build, _store: Store) -> Iterator[Problem]:
     """Require the handler's module: a file under src/, or one that a distribution or a layer brings."""
     for function in workspace.functions:
         if _source_of(function) or _may_be_unseen(function, build) or _is_in_artifacts(function, build):
@@ -26,7 +27,7 @@ def module_missing(workspace: Workspace, build: Build) -> Iterator[Problem]:
         )
 
 
-def module_unseen(workspace: Workspace, build: Build) -> Iterator[Problem]:
+def module_unseen(workspace: Workspace, build: Build, _store: Store) -> Iterator[Problem]:
     """Warn of a handler where we cannot look: in a layer of which only the ARN is known."""
     for function in workspace.functions:
         why = _may_be_unseen(function, build)
@@ -38,14 +39,14 @@ def module_unseen(workspace: Workspace, build: Build) -> Iterator[Problem]:
             )
 
 
-def function_missing(workspace: Workspace, _build: Build) -> Iterator[Problem]:
+def function_missing(workspace: Workspace, _build: Build, _store: Store) -> Iterator[Problem]:
     """Require that the handler's module defines the name: by def, class, assignment or import."""
     for function, source in _sources(workspace):
         _, name = _split(function)
-        defined = definitions(source.read_bytes())
-        if defined is None or not defined.keys().isdisjoint((name, "*", "__getattr__")):
+        facts = facts_in(source, function.target.runtime)
+        if facts is None or not facts.names.keys().isdisjoint((name, "*", "__getattr__")):
             continue
-        functions = [known for known, node in defined.items() if isinstance(node, CallableNode)]
+        functions = [known for known, defined in facts.names.items() if defined.kind]
         near = did_you_mean(name, functions) or f"; its functions: {', '.join(functions) or 'none'}"
         place = _below(function, source)
         yield Problem(
@@ -55,10 +56,10 @@ def function_missing(workspace: Workspace, _build: Build) -> Iterator[Problem]:
         )
 
 
-def asynchronous(workspace: Workspace, _build: Build) -> Iterator[Problem]:
+def asynchronous(workspace: Workspace, _build: Build, _store: Store) -> Iterator[Problem]:
     """Refuse async def, which Lambda never awaits; under a decorator it may be awaited."""
-    for function, node, place in _handlers(workspace):
-        if isinstance(node, ast.AsyncFunctionDef) and not node.decorator_list:
+    for function, defined, place in _handlers(workspace):
+        if defined.kind == "async def" and not defined.decorated:
             yield Problem(
                 subject=function.identity,
                 message=f"handler `{function.handler}`: expected def, got async def at {place}; "
@@ -67,15 +68,26 @@ def asynchronous(workspace: Workspace, _build: Build) -> Iterator[Problem]:
             )
 
 
-def arguments(workspace: Workspace, _build: Build) -> Iterator[Problem]:
+def generator(workspace: Workspace, _build: Build, _store: Store) -> Iterator[Problem]:
+    """Refuse a def that yields: Lambda cannot make JSON of a generator; a decorator may do so."""
+    for function, defined, place in _handlers(workspace):
+        if defined.kind == "generator" and not defined.decorated:
+            yield Problem(
+                subject=function.identity,
+                message=f"handler `{function.handler}`: expected a value that JSON can hold, got a generator from the "
+                f"`yield` in def at {place}",
+                hint="return a list instead, then run `invoke check`",
+            )
+
+
+def arguments(workspace: Workspace, _build: Build, _store: Store) -> Iterator[Problem]:
     """Require two positional arguments; what a decorator makes of a function is not seen."""
-    for function, node, place in _handlers(workspace):
-        decorated = not isinstance(node, ast.Lambda) and node.decorator_list
-        if not decorated and not takes_two(node):
+    for function, defined, place in _handlers(workspace):
+        if not defined.decorated and not defined.takes_two:
             yield Problem(
                 subject=function.identity,
                 message=f"handler `{function.handler}`: expected two positional arguments (event, context), "
-                f"got ({ast.unparse(node.args)}) at {place}",
+                f"got ({defined.arguments}) at {place}",
                 hint="let it take event and context, then run `invoke check`",
             )
 
@@ -87,11 +99,12 @@ def _sources(workspace: Workspace) -> Iterator[tuple[FunctionSpec, Path]]:
             yield function, source
 
 
-def _handlers(workspace: Workspace) -> Iterator[tuple[FunctionSpec, CallableNode, str]]:
+def _handlers(workspace: Workspace) -> Iterator[tuple[FunctionSpec, Definition, str]]:
     for function, source in _sources(workspace):
-        node = (definitions(source.read_bytes()) or {}).get(_split(function)[1])
-        if isinstance(node, CallableNode):
-            yield function, node, f"{_below(function, source)}:{node.lineno}"
+        facts = facts_in(source, function.target.runtime)
+        defined = facts.names.get(_split(function)[1]) if facts else None
+        if defined and defined.kind:
+            yield function, defined, f"{_below(function, source)}:{defined.line}"
 
 
 def _source_of(function: FunctionSpec) -> Path | None:
@@ -122,21 +135,11 @@ def _may_be_unseen(function: FunctionSpec, build: Build) -> str | None:
 
 
 def _is_in_artifacts(function: FunctionSpec, build: Build) -> bool:
-    file = _split(function)[0].replace(".", "/")
-    ends = tuple(f"{file}{end}" for end in (".py", ".pyc", "/__init__.py", "/__init__.pyc"))
-    in_layer = ("python/", f"python/lib/python{function.target.runtime.version}/site-packages/")
-    places = [(build.functions.get(function.name), ("",))]
-    architecture = function.target.architecture
-    layers = [(build.layers.get((layer, architecture)), in_layer) for layer in function.own_layers]
-    return any(artifact and _holds(artifact, folders, ends) for artifact, folders in (*places, *layers))
-
-
-def _holds(artifact: Artifact, folders: tuple[str, ...], ends: tuple[str, ...]) -> bool:
-    if not artifact.path.is_file():
-        return False
-    with zipfile.ZipFile(artifact.path) as archive:
-        members = set(archive.namelist())
-    return any(f"{folder}{end}" in members for folder in folders for end in ends)
+    artifact = build.functions.get(function.name)
+    keys = ((layer, function.target.architecture) for layer in function.own_layers)
+    layers = [build.layers[key] for key in keys if key in build.layers]
+    found = space_of(artifact, layers, function.target.runtime).found(_split(function)[0])
+    return found is not None and found.kind > Kind.FOLDER
 
 
 def _modules(src: Path) -> Iterator[str]:

@@ -1,65 +1,19 @@
 """Rules about AWS's numbers, which are in `build.project.quotas` with their sources."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from build.checks.problem import Problem
-from build.model import Artifact, Build, FunctionSpec, Workspace
+from build.model import Build, FunctionSpec, Workspace
 from build.project import quotas
 from build.project.naming import queue_names
-
-_SHOWN_DISTRIBUTIONS = 5
-_EMPTY_ZIP_BYTES = 22
-"""Of the record that ends a zip, which alone is left of one that holds nothing: PKWARE APPNOTE 6.3, 4.3.16."""
+from build.store.objects import Store
 
 ADDED_ENVIRONMENT_BYTES = 256
 """Kept for the SLIPWAY_ variables of the hand-off, such as the artifact digest, whose value alone has 71."""
 
 
-def empty_artifact(_workspace: Workspace, build: Build) -> Iterator[Problem]:
-    """Refuse a zip without files: Lambda answers "Uploaded file must be a non-empty zip"."""
-    for artifact in build.artifacts:
-        if artifact.size_bytes == _EMPTY_ZIP_BYTES:
-            yield Problem(
-                subject=artifact.identity,
-                message="expected at least one file, got an empty zip: src/ holds none, and no distribution is locked",
-                hint=f"put a module into {artifact.identity}/src/ or name a distribution in "
-                f"{artifact.identity}/requirements.in, then run `invoke lock` and `invoke check`",
-            )
-
-
-def function_size(workspace: Workspace, build: Build) -> Iterator[Problem]:
-    """Refuse a function that is too large, unzipped, together with its layers."""
-    for function in workspace.functions:
-        artifact = build.functions.get(function.name)
-        layers = _layers_of(function, build)
-        total = sum(part.unzipped_bytes for part in (artifact, *layers) if part)
-        # A layer too large by itself has its own finding; all its functions need not repeat it.
-        if artifact is None or total <= quotas.UNZIPPED_BYTES or any(map(_too_large, layers)):
-            continue
-        parts = ", ".join(f"{part.identity} {_mb(part.unzipped_bytes)}" for part in (artifact, *layers))
-        unknown = [layer for layer in function.layers if layer.startswith("arn:")]
-        beside = f", and {len(unknown)} layers by ARN of unknown size" if unknown else ""
-        yield Problem(
-            subject=function.identity,
-            message=f"{_expected_got(total)} unzipped ({parts}{beside}); {_largest((artifact, *layers))}",
-            hint="take out or replace a large distribution, run `invoke lock`, and see the rest with `invoke size`",
-        )
-
-
-def layer_size(_workspace: Workspace, build: Build) -> Iterator[Problem]:
-    """Refuse a layer that is too large by itself, and so fits into no function."""
-    for artifact in build.artifacts:
-        if artifact.identity.startswith("layers/") and _too_large(artifact):
-            on = ", ".join(artifact.architectures)
-            yield Problem(
-                subject=artifact.identity,
-                message=f"{_expected_got(artifact.unzipped_bytes)} unzipped on {on}; {_largest((artifact,))}",
-                hint="take out or replace a large distribution, run `invoke lock`, and see the rest with `invoke size`",
-            )
-
-
-def layer_count(workspace: Workspace, _build: Build) -> Iterator[Problem]:
+def layer_count(workspace: Workspace, _build: Build, _store: Store) -> Iterator[Problem]:
     """Refuse more layers than Lambda merges."""
     for function in workspace.functions:
         count = len(function.layers)
@@ -71,7 +25,7 @@ def layer_count(workspace: Workspace, _build: Build) -> Iterator[Problem]:
             )
 
 
-def environment_size(workspace: Workspace, _build: Build) -> Iterator[Problem]:
+def environment_size(workspace: Workspace, _build: Build, _store: Store) -> Iterator[Problem]:
     """Refuse more environment variables than Lambda stores."""
     for function in workspace.functions:
         size = environment_bytes(function)
@@ -87,7 +41,7 @@ def environment_size(workspace: Workspace, _build: Build) -> Iterator[Problem]:
             )
 
 
-def policy_size(workspace: Workspace, _build: Build) -> Iterator[Problem]:
+def policy_size(workspace: Workspace, _build: Build, _store: Store) -> Iterator[Problem]:
     """Refuse permissions that no role has room for."""
     for function in workspace.functions:
         size = policy_chars(function, workspace)
@@ -100,7 +54,7 @@ def policy_size(workspace: Workspace, _build: Build) -> Iterator[Problem]:
             )
 
 
-def http_timeout(workspace: Workspace, _build: Build) -> Iterator[Problem]:
+def http_timeout(workspace: Workspace, _build: Build, _store: Store) -> Iterator[Problem]:
     """Warn of a function that runs longer than its HTTP API waits."""
     for function in workspace.functions:
         if function.http and function.timeout_s > quotas.HTTP_TIMEOUT_S:
@@ -112,7 +66,7 @@ def http_timeout(workspace: Workspace, _build: Build) -> Iterator[Problem]:
             )
 
 
-def queue_concurrency(workspace: Workspace, _build: Build) -> Iterator[Problem]:
+def queue_concurrency(workspace: Workspace, _build: Build, _store: Store) -> Iterator[Problem]:
     """Warn of queues that may start more invokes than are reserved: throttled messages become dead letters."""
     for function in workspace.functions:
         reserved = function.reserved_concurrency
@@ -151,31 +105,3 @@ def policy_chars(function: FunctionSpec, workspace: Workspace) -> int:
         ],
     }
     return len("".join(json.dumps(document, ensure_ascii=False).split()))
-
-
-def _layers_of(function: FunctionSpec, build: Build) -> tuple[Artifact, ...]:
-    keys = ((layer, function.target.architecture) for layer in function.own_layers)
-    return tuple(build.layers[key] for key in keys if key in build.layers)
-
-
-def _too_large(artifact: Artifact) -> bool:
-    return artifact.unzipped_bytes > quotas.UNZIPPED_BYTES
-
-
-def _expected_got(size: int) -> str:
-    most = quotas.UNZIPPED_BYTES
-    return f"expected at most {most:,} bytes, got {size:,} ({_mb(size - most)} too much)"
-
-
-def _largest(artifacts: Iterable[Artifact]) -> str:
-    owned = [(distribution, artifact) for artifact in artifacts for distribution in artifact.distributions]
-    owned.sort(key=lambda pair: (-pair[0].size_bytes, pair[0].name))
-    listed = (
-        f"{distribution.name} {distribution.version} {_mb(distribution.size_bytes)} in {artifact.identity}"
-        for distribution, artifact in owned[:_SHOWN_DISTRIBUTIONS]
-    )
-    return f"largest: {', '.join(listed)}" if owned else "all of it is the folder's own src/"
-
-
-def _mb(size: int) -> str:
-    return f"{size / 1_000_000:.1f} MB"

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 
 from build.checks.problem import Problem
 from build.model import Build, Runtime, Workspace
+from build.store.objects import Store
 
 PROVIDER = "5.100.0"
 """The version in terraform/versions.tf that `NEWEST_RUNTIME` was measured with, by `terraform validate`."""
 NEWEST_RUNTIME = Runtime(13)
 
 
-def runtime_unknown(workspace: Workspace, _build: Build) -> Iterator[Problem]:
+def runtime_unknown(workspace: Workspace, _build: Build, _store: Store) -> Iterator[Problem]:
     """Warn of runtimes that AWS offers and the provider refuses."""
     runtimes = {spec.identity: (spec.target.runtime,) for spec in workspace.functions}
     for identity, wanted in {**runtimes, **{layer.identity: layer.runtimes for layer in workspace.layers}}.items():

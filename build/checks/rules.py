@@ -1,10 +1,22 @@
 """The table of rules, and `check`, which applies it."""
 
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
 
-from build.checks import handlers, limits, provider, sources
+from build.checks import binaries, handlers, imports, limits, modules, places, provider, secrets, sizes, sources
+from build.checks.distributions import wanted_files
 from build.checks.problem import Rule
-from build.model import Build, Finding, Severity, Workspace
+from build.digest import Digest
+from build.model import Build, Finding, FunctionSpec, Severity, Spec, Workspace
+from build.packaging.sources import env_files
+from build.store.objects import Store
+
+_ROOMS = ("checks", "packaging", "project", "model.py")
+"""Of the library: the code that findings follow from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +29,10 @@ class Row:
 
 
 RULES = (
-    Row("empty-artifact", Severity.ERROR, limits.empty_artifact),
-    Row("function-size", Severity.ERROR, limits.function_size),
-    Row("layer-size", Severity.ERROR, limits.layer_size),
+    Row("empty-artifact", Severity.ERROR, sizes.empty_artifact),
+    Row("function-size", Severity.ERROR, sizes.function_too_large),
+    Row("function-size-near", Severity.WARNING, sizes.function_nearly_too_large),
+    Row("layer-size", Severity.ERROR, sizes.layer_too_large),
     Row("layer-count", Severity.ERROR, limits.layer_count),
     Row("environment-size", Severity.ERROR, limits.environment_size),
     Row("policy-size", Severity.ERROR, limits.policy_size),
@@ -30,20 +43,101 @@ RULES = (
     Row("handler-unseen", Severity.WARNING, handlers.module_unseen),
     Row("handler-function", Severity.ERROR, handlers.function_missing),
     Row("handler-async", Severity.ERROR, handlers.asynchronous),
+    Row("handler-generator", Severity.ERROR, handlers.generator),
     Row("handler-arguments", Severity.ERROR, handlers.arguments),
+    Row("import-missing", Severity.ERROR, imports.import_missing),
+    Row("import-unseen", Severity.WARNING, imports.import_unseen),
+    Row("compiled-code", Severity.ERROR, binaries.unfit),
+    Row("compiled-code-doubtful", Severity.WARNING, binaries.doubtful),
+    Row("layer-import", Severity.WARNING, imports.layer_import_missing),
     Row("stdlib-shadowed", Severity.WARNING, sources.stdlib_shadowed),
+    Row("distribution-shadowed", Severity.WARNING, sources.distribution_shadowed),
+    Row("tests-in-src", Severity.WARNING, sources.tests_inside),
+    Row("env-file", Severity.WARNING, sources.env_file),
+    Row("startup-code", Severity.WARNING, sources.startup_code),
+    Row("secret", Severity.ERROR, secrets.secret),
+    Row("key-file", Severity.WARNING, secrets.key_file),
 )
 
 
-def check(workspace: Workspace, build: Build) -> tuple[Finding, ...]:
+def check(workspace: Workspace, build: Build, store: Store) -> tuple[Finding, ...]:
     """Return every finding, errors first, then by subject.
 
     Only settings, artifacts and source files are read, nothing is imported or run. What ``build``
     does not hold is not judged: with an empty one, the rules about settings and sources still are.
+    What was found is kept in ``store``, by everything it follows from.
     """
-    findings = [
-        Finding(rule=row.id, severity=row.severity, subject=found.subject, message=found.message, hint=found.hint)
-        for row in RULES
-        for found in row.rule(workspace, build)
-    ]
+    modules.forget()
+    places.forget()
+    secrets.forget()
+    findings = [found for spec in workspace.specs for found in _found(spec, workspace, build, store)]
     return tuple(sorted(findings, key=lambda finding: (finding.severity, finding.subject, finding.rule)))
+
+
+def _found(spec: Spec, workspace: Workspace, build: Build, store: Store) -> tuple[Finding, ...]:
+    """Return the findings about one folder, which follow from it and from what it is used together with."""
+    workspace, build = _narrowed(spec, workspace, build)
+    key = _key(spec, workspace, build)
+    known = store.recall("findings", key, _read) if key else None
+    if known is not None:
+        return known
+    found = tuple(dict.fromkeys(_judged(spec, workspace, build, store)))
+    if key:
+        store.remember("findings", key, [asdict(finding) for finding in found])
+    return found
+
+
+def _judged(spec: Spec, workspace: Workspace, build: Build, store: Store) -> Iterator[Finding]:
+    for row in RULES:
+        for found in row.rule(workspace, build, store):
+            if found.subject == spec.identity:
+                yield Finding(
+                    rule=row.id,
+                    severity=row.severity,
+                    subject=found.subject,
+                    message=found.message,
+                    hint=found.hint,
+                    details=found.details,
+                )
+
+
+def _narrowed(spec: Spec, workspace: Workspace, build: Build) -> tuple[Workspace, Build]:
+    """Return what bears on ``spec``: a function with its layers; a layer with those that are used together with it."""
+    functions = (spec,) if isinstance(spec, FunctionSpec) else ()
+    together = functions or [each for each in workspace.functions if spec.name in each.own_layers]
+    names = {name for each in together for name in each.own_layers} | ({spec.name} if not functions else set())
+    layers = tuple(layer for layer in workspace.layers if layer.name in names)
+    held = {each.name: build.functions[each.name] for each in functions if each.name in build.functions}
+    merged = {place: artifact for place, artifact in build.layers.items() if place[0] in names}
+    return replace(workspace, functions=functions, layers=layers), Build(functions=held, layers=merged)
+
+
+def _key(spec: Spec, workspace: Workspace, build: Build) -> Digest | None:
+    """Return the digest of all that the findings about ``spec`` follow from; None before it is built."""
+    if spec.identity not in {artifact.identity for artifact in build.artifacts}:
+        return None
+    specs = [repr(replace(each, folder=Path(each.identity))) for each in workspace.specs]
+    files = [
+        [file.path, file.digest.hex]
+        for each in workspace.specs
+        for file in modules.files_of(each.folder, workspace.root)
+    ]
+    artifacts = [repr(replace(artifact, path=Path(), changed=False)) for artifact in build.artifacts]
+    settings = [workspace.name, repr(workspace.env), sorted(workspace.layer_sizes.items())]
+    beside = [[path.name, Digest.of_file(path).hex] for path in wanted_files(spec.folder)]
+    beside += [[path, ""] for path in env_files(spec.folder / "src")]
+    return Digest.of_bytes(json.dumps([_code(), spec.identity, settings, specs, files, artifacts, beside]).encode())
+
+
+@cache
+def _code() -> str:
+    """Return the digest of the library's rules and of what they lean on: another version judges anew."""
+    build = Path(__file__).parents[1]
+    paths = [path for name in _ROOMS for path in sorted([build / name, *(build / name).glob("*.py")]) if path.is_file()]
+    return Digest.of_bytes(b"\0".join(path.read_bytes() for path in paths)).hex
+
+
+def _read(note: Any) -> tuple[Finding, ...]:
+    return tuple(
+        Finding(**{**row, "severity": Severity(row["severity"]), "details": tuple(row["details"])}) for row in note
+    )

@@ -14,7 +14,7 @@ from build.errors import ToolError
 from build.locking.locks import selected
 from build.locking.requirements import parse_lock
 from build.model import Runtime, Target
-from build.packaging.fetch import pip_for
+from build.packaging.pip import pip_for
 from build.project.interpreters import interpreter_of
 from build.project.profiles import host_architecture
 

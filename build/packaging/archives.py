@@ -1,108 +1,218 @@
-"""Deterministic zips: the same tree gives the same bytes on every machine.
+"""Deterministic zips: the same trees give the same bytes on every machine.
 
 Compressed bytes are copied as they are, from wheels as from bytecode, under headers of our own:
 sorted, dated 1980-01-01 (zip has no earlier day, and no clock may enter the digest), mode 0644 or
 0755, no extra fields, no data descriptors. Format: PKWARE APPNOTE 6.3, sections 4.3.7 to 4.3.16.
+
+What several archives begin with is read and hashed once: the next one copies it inside the kernel,
+and goes on from the digest as it was there.
 """
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from build.digest import Digest
 from build.errors import InputError
-from build.packaging.trees import Entry, Tree
+from build.packaging.trees import Tree
 
-_LOCAL = Struct("<4s5H3L2H")
-_CENTRAL = Struct("<4s2B5H3L5H2L")
+_SHARED = Struct("<5H3L2H")
+"""What a member's own header and its line of the central directory both say."""
+_PLACE = Struct("<3H2L")
 _END = Struct("<4s4H2LH")
 _MIDNIGHT, _FIRST_OF_1980 = 0, 0x21
-_VERSION, _UNIX = 20, 3
-_REGULAR_FILE = 0o100000
+_VERSION = 20
+_MADE_BY = bytes((_VERSION, 3))
+"""Unix: so that the modes count."""
+_FILE, _EXECUTABLE = 0o100644 << 16, 0o100755 << 16
 _UTF8_NAME = 0x800
 _MOST_ENTRIES = 0xFFFF
 """More would need zip64, and 65,535 files cannot fit Lambda's 250 MB sensibly."""
+_BUFFER_BYTES = 1 << 20
+"""More than the longest header, which has 65,581 bytes."""
+_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
 
-def write_archive(tree: Tree, path: Path) -> tuple[Digest, int]:
-    """Write ``tree`` as a zip to ``path``; return its digest and its size in bytes."""
-    if len(tree) > _MOST_ENTRIES:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beginning:
+    """What an archive begins with, for others that begin alike."""
+
+    path: Path
+    size_bytes: int
+    sha256: Any
+    """hashlib's state behind these bytes."""
+    central: tuple[bytes, ...]
+    """Their lines of the central directory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """An archive on disk."""
+
+    digest: Digest
+    size_bytes: int
+    beginning: Beginning
+
+
+def write_archive(first: Tree | Beginning, rest: Tree, path: Path) -> Written:
+    """Write a zip of ``first`` and then ``rest`` to ``path``; the `Beginning` of another archive is copied.
+
+    Needs a few MB of memory, however large the trees: bytes pass in pieces, and while one is hashed
+    the next is read and written. Raises InputError where there are too many files for a zip.
+    """
+    count = len(first.central if isinstance(first, Beginning) else first) + len(rest)
+    if count > _MOST_ENTRIES:
         raise InputError(
-            f"{path.name}: expected at most {_MOST_ENTRIES} files, got {len(tree)}",
+            f"{path.name}: expected at most {_MOST_ENTRIES} files, got {count}",
             hint="run `invoke size` to see which distribution brings them",
         )
-    with path.open("wb", buffering=1 << 20) as stream:
-        return _Writer(stream).write(tree)
+    with path.open("wb", buffering=0) as stream, ThreadPoolExecutor(1) as hasher, ExitStack() as opened:
+        writer = _Writer(stream, hasher, opened)
+        if isinstance(first, Beginning):
+            writer.copy(first)
+        else:
+            writer.add(first)
+        beginning = writer.mark(path)
+        writer.add(rest)
+        return Written(digest=writer.end(), size_bytes=writer.position, beginning=beginning)
 
 
 class _Writer:
-    """Writes once, hashing what passes."""
+    """Gathers members in two buffers by turns: while one is hashed, the other is read into and written."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, hasher: ThreadPoolExecutor, opened: ExitStack) -> None:
         self._stream = stream
+        self._hasher = hasher
+        self._opened = opened
+        self._descriptors: dict[Path, int] = {}
         self._sha256 = hashlib.sha256()
-        self._position = 0
+        self._hashing: Future[None] | None = None
+        self._buffer, self._other = (memoryview(bytearray(_BUFFER_BYTES)) for _ in range(2))
+        self._filled = 0
+        self._flushed = 0
+        self._central: list[bytes] = []
 
-    def write(self, tree: Tree) -> tuple[Digest, int]:
-        sources: dict[Path, int] = {}
+    @property
+    def position(self) -> int:
+        """Bytes written, or waiting to be."""
+        return self._flushed + self._filled
+
+    def copy(self, beginning: Beginning) -> None:
+        """Begin as another archive does."""
+        with beginning.path.open("rb") as source:
+            _copy(source, self._stream, beginning.size_bytes)
+        self._sha256 = beginning.sha256.copy()
+        self._central = list(beginning.central)
+        self._flushed = beginning.size_bytes
+
+    def add(self, tree: Tree) -> None:
+        """Write every member of ``tree`` behind its header."""
+        for path, executable, method, crc32, compressed_bytes, size_bytes, source, offset, _ in tree:
+            name = path.encode()
+            flags = 0 if len(name) == len(path) else _UTF8_NAME
+            told = _SHARED.pack(
+                _VERSION, flags, method, _MIDNIGHT, _FIRST_OF_1980, crc32, compressed_bytes, size_bytes, len(name), 0
+            )
+            place = _PLACE.pack(0, 0, 0, _EXECUTABLE if executable else _FILE, self.position)
+            self._central.append(b"".join((b"PK\x01\x02", _MADE_BY, told, place, name)))
+            self._put(b"".join((b"PK\x03\x04", told, name)))
+            if compressed_bytes:
+                self._take(source, offset, compressed_bytes)
+
+    def mark(self, path: Path) -> Beginning:
+        """Return what was written so far, to begin other archives with."""
+        self._flush()
+        sha256 = self._settled().copy()
+        return Beginning(path=path, size_bytes=self._flushed, sha256=sha256, central=tuple(self._central))
+
+    def end(self) -> Digest:
+        """Write the central directory and its end; return the digest of everything."""
+        lines, start = len(self._central), self.position
+        for line in self._central:
+            self._put(line)
+        self._put(_END.pack(b"PK\x05\x06", 0, 0, lines, lines, self.position - start, start, 0))
+        self._flush()
+        return Digest(self._settled().hexdigest())
+
+    def _put(self, piece: bytes) -> None:
+        end = self._filled + len(piece)
+        if end > _BUFFER_BYTES:
+            self._flush()
+            end = len(piece)
+        self._buffer[self._filled : end] = piece
+        self._filled = end
+
+    def _take(self, source: Path, offset: int, missing: int) -> None:
+        """Read straight into the buffer."""
+        descriptor = self._descriptors.get(source)
+        if descriptor is None:
+            descriptor = self._descriptors[source] = os.open(source, _READ)
+            self._opened.callback(os.close, descriptor)
+        while missing:
+            end = min(_BUFFER_BYTES, self._filled + missing)
+            got = _read_into(descriptor, (self._buffer[self._filled : end],), offset)
+            if not got and end > self._filled:
+                raise _too_short(source, offset, missing)
+            self._filled += got
+            offset += got
+            missing -= got
+            if self._filled == _BUFFER_BYTES:
+                self._flush()
+
+    def _flush(self) -> None:
+        chunk = self._buffer[: self._filled]
+        sha256 = self._settled()
+        self._hashing = self._hasher.submit(sha256.update, chunk)
+        self._flushed += self._filled
+        self._buffer, self._other, self._filled = self._other, self._buffer, 0
+        while chunk:
+            chunk = chunk[self._stream.write(chunk) :]
+
+    def _settled(self) -> Any:
+        """Return the digest once it has taken in what was flushed; the other buffer is free then."""
+        if self._hashing:
+            self._hashing.result()
+        return self._sha256
+
+
+def _copy(source: BinaryIO, target: BinaryIO, count: int) -> None:
+    """Copy the first ``count`` bytes: by the kernel, which may share the blocks, where it can."""
+    done = 0
+    if hasattr(os, "copy_file_range"):
         try:
-            central = [self._member(entry, sources) for entry in tree]
-        finally:
-            for descriptor in sources.values():
-                os.close(descriptor)
-        self._end(central)
-        return Digest(self._sha256.hexdigest()), self._position
-
-    def _put(self, data: bytes) -> None:
-        self._stream.write(data)
-        self._sha256.update(data)
-        self._position += len(data)
-
-    def _member(self, entry: Entry, sources: dict[Path, int]) -> bytes:
-        """Write the header and bytes of ``entry``; return its line of the central directory."""
-        start = self._position
-        name = entry.path.encode()
-        shared = (
-            0 if entry.path.isascii() else _UTF8_NAME,
-            entry.method,
-            _MIDNIGHT,
-            _FIRST_OF_1980,
-            entry.crc32,
-            entry.compressed_bytes,
-            entry.size_bytes,
-            len(name),
-            0,
-        )
-        self._put(_LOCAL.pack(b"PK\x03\x04", _VERSION, *shared) + name)
-        self._put(_bytes_of(entry, sources))
-        mode = _REGULAR_FILE | (0o755 if entry.executable else 0o644)
-        return _CENTRAL.pack(b"PK\x01\x02", _VERSION, _UNIX, _VERSION, *shared, 0, 0, 0, mode << 16, start) + name
-
-    def _end(self, central: Iterable[bytes]) -> None:
-        start, lines = self._position, list(central)
-        self._put(b"".join(lines))
-        size = self._position - start
-        self._put(_END.pack(b"PK\x05\x06", 0, 0, len(lines), len(lines), size, start, 0))
+            while done < count:
+                copied = os.copy_file_range(source.fileno(), target.fileno(), count - done, done, done)
+                if not copied:
+                    break
+                done += copied
+        except OSError:  # not on this file system
+            pass
+    source.seek(done)
+    target.seek(done)
+    while done < count:
+        done += target.write(source.read(min(_BUFFER_BYTES, count - done)))
 
 
-def _bytes_of(entry: Entry, sources: dict[Path, int]) -> bytes:
-    if isinstance(entry.source, bytes):
-        return entry.source
-    descriptor = sources.get(entry.source)
-    if descriptor is None:
-        descriptor = sources[entry.source] = os.open(entry.source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-    os.lseek(descriptor, entry.offset, os.SEEK_SET)
-    pieces, missing = [], entry.compressed_bytes
-    while missing and (piece := os.read(descriptor, missing)):
-        pieces.append(piece)
-        missing -= len(piece)
-    if missing:
-        raise InputError(
-            f"{entry.source.name} is shorter than its own directory says",
-            facts=[f"expected {entry.compressed_bytes} bytes of {entry.path} at {entry.offset}, {missing} are missing"],
-            hint="run the same command again: the wheel is fetched anew",
-        )
-    return b"".join(pieces)
+def _read_by_hand(descriptor: int, buffers: Sequence[memoryview], offset: int) -> int:
+    os.lseek(descriptor, offset, os.SEEK_SET)
+    data = os.read(descriptor, len(buffers[0]))
+    buffers[0][: len(data)] = data
+    return len(data)
+
+
+_read_into: Callable[[int, Sequence[memoryview], int], int] = getattr(os, "preadv", _read_by_hand)
+"""Windows has no preadv."""
+
+
+def _too_short(source: Path, offset: int, missing: int) -> InputError:
+    return InputError(
+        f"{source.name} is shorter than its own directory says",
+        facts=[f"expected {missing} more bytes at {offset}, got none"],
+        hint="run the same command again: the wheel is fetched anew",
+    )

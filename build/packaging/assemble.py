@@ -1,24 +1,25 @@
 """From recipes to artifacts: compile, merge, write once, and know them again the next time."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
-from itertools import groupby
 from os import cpu_count
 from typing import Any
 
 from build.digest import Digest
-from build.errors import InputError
 from build.locking.locks import Lock, targets_of
-from build.model import Architecture, Artifact, Build, Distribution, Runtime, Workspace
-from build.packaging.archives import write_archive
-from build.packaging.bytecode import compile_source, compile_wheel, read_overlay
-from build.packaging.recipes import Recipe, recipes_of
-from build.packaging.resolve import Request, resolve
-from build.packaging.trees import Tree, below, merge, pack
-from build.packaging.wheels import read_tree
-from build.store.objects import Store, untouched, verified
+from build.model import Architecture, Artifact, Build, Distribution, Wheel, Workspace
+from build.packaging.archives import Beginning, write_archive
+from build.packaging.budget import rooms, roots_of
+from build.packaging.ingredients import Ingredients, prepare
+from build.packaging.recipes import Limit, Recipe, Recipes, recipes_of
+from build.packaging.resolve import Request, require, resolve
+from build.packaging.spill import Spill
+from build.packaging.trees import Tree, behind
+from build.project.quotas import UNZIPPED_BYTES
+from build.store.objects import Store, untouched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +30,10 @@ class Archive:
     size_bytes: int
     unzipped_bytes: int
     source_bytes: int
+    bytecode_bytes: int
     distributions: tuple[Distribution, ...]
+    saved: Mapping[str, int]
     changed: bool
-
-
-Bytecode = Mapping[tuple[str, Runtime], Tree]
-"""Of every folder's own source, by identity and runtime."""
 
 
 def build_workspace(
@@ -43,7 +42,12 @@ def build_workspace(
     """Return every artifact of ``workspace``, built or found in ``store``."""
     requests = [Request(locks[spec.identity], target) for spec in workspace.specs for target in targets_of(spec)]
     recipes = recipes_of(workspace, resolve(requests, store, on_progress=on_progress))
-    archives = _make(recipes.all, store, on_progress)
+    needed = partial(require, requests=requests, store=store, on_progress=on_progress)
+    archives = _make(recipes.all, store, needed, on_progress)
+    limits = _limits(workspace, recipes, archives)
+    if limits:
+        recipes = recipes.limited(limits)
+        archives |= _make(recipes.all, store, needed, on_progress)
     layers = {place: archives[recipe.key] for place, recipe in recipes.layers.items()}
     return Build(
         functions={
@@ -60,107 +64,115 @@ def build_workspace(
     )
 
 
-def _make(recipes: Iterable[Recipe], store: Store, on_progress: Callable[[str], None]) -> dict[Digest, Archive]:
+def _limits(
+    workspace: Workspace, recipes: Recipes, archives: Mapping[Digest, Archive]
+) -> dict[str | tuple[str, Architecture], Limit]:
+    """Return the limits of functions and layers that are together too large for all their bytecode."""
+    limits: dict[str | tuple[str, Architecture], Limit] = {}
+    for spec in workspace.functions:
+        function = recipes.functions[spec.name]
+        layers = {(name, spec.target.architecture) for name in spec.own_layers}
+        all_of_it: dict[str | tuple[str, Architecture], Recipe] = {
+            spec.name: function,
+            **{place: recipes.layers[place] for place in sorted(layers)},
+        }
+        made = {place: archives[recipe.key] for place, recipe in all_of_it.items()}
+        left = rooms(
+            UNZIPPED_BYTES, {place: (each.unzipped_bytes, each.bytecode_bytes) for place, each in made.items()}
+        )
+        for place, room in left.items():
+            before = limits.get(place)
+            roots = (*(before.roots if before else ()), *roots_of(function.source, spec.handler))
+            room_bytes = min(room, before.room_bytes if before else room)
+            limits[place] = Limit(room_bytes=room_bytes, roots=roots, wanted_bytes=made[place].bytecode_bytes)
+    return limits
+
+
+def _make(
+    recipes: Iterable[Recipe],
+    store: Store,
+    needed: Callable[[Collection[Wheel]], None],
+    on_progress: Callable[[str], None],
+) -> dict[Digest, Archive]:
     """Return an archive per recipe key; equal recipes are assembled once."""
     by_key = {recipe.key: recipe for recipe in recipes}
-    made = {key: archive for key in by_key if (archive := store.recall("archive", key, partial(_known, store)))}
-    missing = [recipe for key, recipe in by_key.items() if key not in made]
-    with ThreadPoolExecutor(cpu_count() or 1) as pool:  # each compilation is a process of its own
-        sources = _compile_sources(missing, store, pool)
-        _compile_wheels(missing, store, pool, on_progress)
-    for recipe in missing:
-        on_progress(f"assembling {recipe.identity}")
-        made[recipe.key] = _assemble(recipe, sources, store)
+    made = store.recall_each("archive", by_key, partial(_known, store))
+    missing = {key: recipe for key, recipe in by_key.items() if key not in made}
+    if missing:
+        with ThreadPoolExecutor(cpu_count() or 1) as pool:  # compilers are processes; large reads let others run
+            shared = prepare(missing.values(), store, pool, require=needed, on_progress=on_progress)
+            made.update(_assemble(missing, shared, store, pool, on_progress))
     return made
 
 
-def _compile_sources(recipes: Iterable[Recipe], store: Store, pool: Executor) -> Bytecode:
-    """Compile every src/ once for each runtime; raise InputError with all modules that do not compile."""
-    jobs = {(recipe.identity, part.runtime): recipe for recipe in recipes for part in recipe.parts}
+def _assemble(
+    recipes: Mapping[Digest, Recipe],
+    shared: Ingredients,
+    store: Store,
+    pool: Executor,
+    on_progress: Callable[[str], None],
+) -> Iterator[tuple[Digest, Archive]]:
+    """Yield the archive of every recipe by key; what several begin with is put together once."""
+    alike: dict[Digest, list[Digest]] = {}
+    for key, recipe in recipes.items():
+        alike.setdefault(recipe.dependencies_key, []).append(key)
+    begun: dict[Digest, tuple[Tree, Beginning]] = {}
 
-    def compile_one(job: tuple[str, Runtime]) -> tuple[Tree, Mapping[str, str]]:
-        recipe, (owner, runtime) = jobs[job], job
-        return compile_source(recipe.source, runtime, recipe.mounted(recipe.source_folder), store, owner=owner)
+    def make(key: Digest) -> Archive:
+        recipe = recipes[key]
+        on_progress(f"assembling {recipe.identity}")
+        dependencies, begin = begun.get(recipe.dependencies_key) or (shared.dependencies(recipe), None)
+        archive, beginning = _write(recipe, dependencies, begin or dependencies, shared, store)
+        begun[recipe.dependencies_key] = dependencies, beginning
+        return archive
 
-    made = dict(zip(jobs, pool.map(compile_one, jobs), strict=True))
-    facts = [
-        f"{owner}/src/{path}: {reason} ({runtime})"
-        for (owner, runtime), (_, failed) in made.items()
-        for path, reason in failed.items()
-    ]
-    if facts:
-        raise InputError("source that does not compile", facts=facts, hint="mend it, then run `invoke build`")
-    return {job: tree for job, (tree, _) in made.items()}
+    def look(key: Digest) -> Archive | None:
+        return store.recall("archive", key, partial(_known, store)) if store.remote else None
 
-
-def _compile_wheels(
-    recipes: Collection[Recipe], store: Store, pool: Executor, on_progress: Callable[[str], None]
-) -> None:
-    """Check every wheel once, and make the bytecode that the store lacks."""
-    jobs = {
-        (wheel, part.runtime, recipe.mounted(part.folder)): wheel.path.stat().st_size
-        for recipe in recipes
-        for part in recipe.parts
-        for wheel in part.wheels
-    }
-    if not jobs:
-        return
-    # The largest first, so that no core idles while the last one works.
-    ordered = sorted(jobs, key=lambda job: jobs[job], reverse=True)
-    wheels = dict.fromkeys(wheel for wheel, _, _ in ordered)
-    on_progress(f"checking and compiling {len(wheels)} wheels")
-    for _ in pool.map(lambda wheel: verified(wheel.path, wheel.digest), wheels):
-        pass
-    for _ in pool.map(lambda job: compile_wheel(job[0], job[1], job[2], store), ordered):
-        pass
+    firsts = [keys[0] for keys in alike.values()]
+    others = [key for keys in alike.values() for key in keys[1:]]
+    for keys in (firsts, others):
+        yield from store.each_once(keys, pool, key=lambda key: key, look=look, make=make).items()
 
 
-def _assemble(recipe: Recipe, sources: Bytecode, store: Store) -> Archive:
-    tree = _tree(recipe, sources, store)
+def _write(
+    recipe: Recipe, dependencies: Tree, begin: Tree | Beginning, shared: Ingredients, store: Store
+) -> tuple[Archive, Beginning]:
+    """Write one archive into the store, and remember it."""
     with store.scratch() as folder:
+        with Spill(folder / "spill") as spill:
+            own = behind(dependencies, shared.own(recipe, spill))
         draft = folder / "artifact.zip"
-        digest, size_bytes = write_archive(tree, draft)
-        store.keep(draft, store.artifact(digest))
-    sizes = _sizes(tree)
+        written = write_archive(begin, own, draft)
+        final = store.keep(draft, store.artifact(written.digest))
+    tree = (*dependencies, *own)
+    sizes: Counter[str] = Counter()
+    for entry in tree:
+        sizes[entry.owner] += entry.size_bytes
+    bytecode = sum(entry.size_bytes for entry in tree if entry.path.endswith(".pyc"))
+    beyond = {"bytecode": recipe.limit.wanted_bytes - bytecode} if recipe.limit else {}
     archive = Archive(
-        digest=digest,
-        size_bytes=size_bytes,
-        unzipped_bytes=sum(entry.size_bytes for entry in tree),
-        source_bytes=sizes.get(recipe.identity, 0),
+        digest=written.digest,
+        size_bytes=written.size_bytes,
+        unzipped_bytes=sizes.total(),
+        source_bytes=sizes[recipe.identity],
+        bytecode_bytes=bytecode,
         distributions=tuple(
-            Distribution(
-                name=wheel.name, version=wheel.version, size_bytes=sizes.get(wheel.name, 0), wheel=wheel.digest
-            )
-            for part in recipe.parts
-            for wheel in part.wheels
+            Distribution(name=wheel.name, version=wheel.version, size_bytes=sizes[wheel.name], wheel=wheel.digest)
+            for wheel in recipe.wheels
         ),
+        saved={**shared.saved(recipe), **beyond},
         changed=True,
     )
     store.remember("archive", recipe.key, asdict(archive))
-    return archive
-
-
-def _tree(recipe: Recipe, sources: Bytecode, store: Store) -> Tree:
-    pieces = [below(recipe.source_folder, pack(recipe.source, owner=recipe.identity))]
-    for part in recipe.parts:
-        mount = recipe.mounted(part.folder)
-        for wheel in part.wheels:
-            overlay = read_overlay(compile_wheel(wheel, part.runtime, mount, store), owner=wheel.name)
-            pieces += [below(part.folder, read_tree(wheel)), below(part.folder, overlay)]
-        pieces.append(below(recipe.source_folder, sources[recipe.identity, part.runtime]))
-    return merge(*pieces)
-
-
-def _sizes(tree: Tree) -> dict[str, int]:
-    """Return unzipped bytes per owner."""
-    owned = sorted(tree, key=lambda entry: entry.owner)
-    return {owner: sum(e.size_bytes for e in entries) for owner, entries in groupby(owned, lambda e: e.owner)}
+    return archive, replace(written.beginning, path=final)
 
 
 def _known(store: Store, note: Any) -> Archive | None:
-    """Read a note of `_assemble`; None if the artifact is gone, or something wrote to it."""
+    """Read a note of `_write`; None if the artifact is neither here nor in the remote store, as it was made."""
     digest = Digest.parse(note["digest"]["hex"])
-    if not untouched(store.artifact(digest)):
+    path = store.artifact(digest)
+    if not (untouched(path, note["size_bytes"]) or store.bring(path, digest)):
         return None
     distributions = tuple(
         Distribution(**{**row, "wheel": Digest.parse(row["wheel"]["hex"])}) for row in note["distributions"]
@@ -192,6 +204,8 @@ def _artifact(
         size_bytes=archive.size_bytes,
         unzipped_bytes=archive.unzipped_bytes,
         source_bytes=archive.source_bytes,
+        bytecode_bytes=archive.bytecode_bytes,
         distributions=archive.distributions,
+        saved=archive.saved,
         changed=archive.changed,
     )

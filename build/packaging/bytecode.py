@@ -8,88 +8,106 @@ are those on Lambda, so the bytes do not tell where they were made.
 
 import json
 import os
-import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from build import process
 from build.digest import Digest
 from build.model import Runtime, Wheel
 from build.packaging.archives import write_archive
-from build.packaging.trees import SourceFile, Tree, entry_of, merge
-from build.packaging.wheels import installed_path, read_members
+from build.packaging.sources import SourceFile, pack
+from build.packaging.spill import Spill
+from build.packaging.trees import DEFLATED, Entry, Tree, merge
 from build.project.interpreters import interpreter_of, release_of
-from build.store.objects import FORMAT, Store, untouched
+from build.store.objects import Store
 
+FORMAT = 3
+"""Of bytecode and artifacts, part of their keys. Raise it when the same inputs shall give other bytes."""
+
+_File = TypeVar("_File", Entry, SourceFile)
 _COMPILER = Path(__file__).with_name("compiler.py")
 
 
-def bytecode_key(wheel: Wheel, runtime: Runtime, mount: str) -> Digest:
-    """Return the key of the bytecode of ``wheel`` for ``runtime``, mounted at ``mount`` (``/var/task``)."""
-    return Digest.of_bytes(f"{FORMAT} {wheel.digest} {release_of(runtime)} {mount}".encode())
+def wheel_key(wheel: Wheel, tree: Tree, runtime: Runtime, mount: str) -> Digest:
+    """Return the key of what `compile_wheel` makes."""
+    chosen = Digest.of_bytes("\n".join(entry.path for entry in _modules(tree)).encode())
+    return Digest.of_bytes(f"{FORMAT} {wheel.digest} {chosen} {release_of(runtime)} {mount}".encode())
 
 
-def compile_wheel(wheel: Wheel, runtime: Runtime, mount: str, store: Store) -> Path:
-    """Return an overlay zip in ``store`` with unchecked bytecode of every module of ``wheel``.
+def source_key(files: Iterable[SourceFile], runtime: Runtime, mount: str) -> Digest:
+    """Return the key of what `compile_source` makes."""
+    told = [[file.path, file.digest.hex] for file in _modules(files)]
+    return Digest.of_bytes(json.dumps([FORMAT, "checked", release_of(runtime), mount, told]).encode())
 
-    What does not compile is passed over, as pip does: wheels ship templates and test data for other Pythons.
+
+def compile_wheel(wheel: Wheel, tree: Tree, runtime: Runtime, mount: str, store: Store) -> Path:
+    """Return an overlay zip in ``store`` with unchecked bytecode of the modules in ``tree``, what ships of ``wheel``.
+
+    ``mount`` is where Lambda will have them. What does not compile is passed over, as pip does: wheels
+    ship templates and test data for other Pythons.
     """
-    final = store.bytecode(bytecode_key(wheel, runtime, mount))
-    if untouched(final):
-        return final
-    with store.scratch() as folder:
-        tree, _ = _compile(wheel.path, _modules(wheel), runtime, mount, folder, owner=wheel.name, checked=False)
-        overlay = folder / "overlay.zip"
-        write_archive(tree, overlay)
-        return store.keep(overlay, final)
+    final = store.bytecode(wheel_key(wheel, tree, runtime, mount))
+    if not store.bring(final):
+        _compile(_modules(tree), runtime, mount, store, final, owner=wheel.name, checked=False)
+    return final
 
 
 def compile_source(
     files: Iterable[SourceFile], runtime: Runtime, mount: str, store: Store, *, owner: str
-) -> tuple[Tree, Mapping[str, str]]:
-    """Return checked bytecode of the modules among ``files``, and path → reason of those that do not compile."""
-    modules = [file for file in files if file.path.endswith(".py")]
+) -> tuple[Path | None, Mapping[str, str]]:
+    """Return an overlay with checked bytecode of the modules among ``files``, and path → reason of failures.
+
+    The overlay is None where there is no module, or where one does not compile.
+    """
+    modules = _modules(files)
     if not modules:
-        return (), {}
-    with store.scratch() as folder:
-        source = folder / "source"
-        for module in modules:
-            place = source / module.path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(module.data)
-        places = {module.path: module.path for module in modules}
-        return _compile(source, places, runtime, mount, folder, owner=owner, checked=True)
+        return None, {}
+    final = store.bytecode(source_key(modules, runtime, mount))
+    if store.bring(final):
+        return final, {}
+    with store.scratch() as folder, Spill(folder / "spill") as spill:
+        tree = pack(modules, spill, owner=owner)
+        spill.close()
+        failed = _compile(tree, runtime, mount, store, final, owner=owner, checked=True)
+    return (None if failed else final), failed
 
 
-def read_overlay(path: Path, *, owner: str) -> Tree:
-    """Return what the overlay zip at ``path`` adds."""
-    return tuple(read_members(path, owner=owner))
-
-
-def _modules(wheel: Wheel) -> Mapping[str, str]:
-    """Return member name → installed path of the wheel's modules."""
-    with zipfile.ZipFile(wheel.path) as archive:
-        places = {name: installed_path(name) for name in archive.namelist() if name.endswith(".py")}
-    return {name: place for name, place in places.items() if place}
+def _modules(files: Iterable[_File]) -> list[_File]:
+    return [file for file in files if file.path.endswith(".py")]
 
 
 def _compile(
-    source: Path, modules: Mapping[str, str], runtime: Runtime, mount: str, folder: Path, *, owner: str, checked: bool
-) -> tuple[Tree, Mapping[str, str]]:
-    """Return the bytecode, and path → reason of what did not compile."""
-    order = {"source": str(source), "modules": dict(sorted(modules.items())), "mount": mount, "checked": checked}
-    out = folder / "made"
-    out.mkdir()
+    modules: Iterable[Entry],
+    runtime: Runtime,
+    mount: str,
+    store: Store,
+    final: Path,
+    *,
+    owner: str,
+    checked: bool,
+) -> Mapping[str, str]:
+    """Keep the overlay of ``modules`` at ``final``, unless own source does not compile; return path → reason."""
+    wanted = [(e.path, str(e.source), e.offset, e.compressed_bytes, e.method == DEFLATED) for e in modules]
+    order = {"modules": wanted, "mount": mount, "checked": checked}
     # Not -I or -E, which ignore PYTHONHASHSEED: before 3.11 a set in a constant is written in the order of its hashes.
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    argv = [str(interpreter_of(runtime)), "-s", "-S", str(_COMPILER), str(out)]
-    process.checked(
-        process.run(argv, stdin=json.dumps(order), env={**env, "PYTHONHASHSEED": "0"}),
-        doing=f"compiling {owner} for {runtime}",
-        hint="run `invoke doctor` to check the interpreters",
-    )
-    index: dict[str, dict[str, str]] = json.loads((out / "index.json").read_text(encoding="utf-8"))
-    tree = merge(
-        entry_of(path, (out / name).read_bytes(), executable=False, owner=owner) for path, name in index["made"].items()
-    )
-    return tree, index["failed"]
+    with store.scratch() as folder:
+        made, overlay = folder / "made", folder / "overlay.zip"
+        made.mkdir()
+        argv = [str(interpreter_of(runtime)), "-s", "-S", str(_COMPILER), str(made)]
+        process.checked(
+            process.run(argv, stdin=json.dumps(order), env={**env, "PYTHONHASHSEED": "0"}),
+            doing=f"compiling {owner} for {runtime}",
+            hint="run `invoke doctor` to check the interpreters",
+        )
+        index: dict[str, dict[str, str]] = json.loads((made / "index.json").read_text(encoding="utf-8"))
+        if checked and index["failed"]:
+            return index["failed"]
+        with Spill(folder / "spill") as spill:
+            tree = merge(
+                spill.add(path, (made / name).read_bytes(), owner=owner) for path, name in index["made"].items()
+            )
+        write_archive(tree, (), overlay)
+        store.keep(overlay, final)
+    return {}

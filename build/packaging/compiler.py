@@ -2,45 +2,34 @@
 
     PYTHONHASHSEED=0 python -s -S compiler.py OUT < order.json
 
-``order.json`` names a wheel or folder (``source``), which of its files install where (``modules``), the
-folder on Lambda they are mounted at (``mount``), and whether Python shall compare the ``.pyc`` with its
-source on import (``checked``). OUT gets one file per module and ``index.json`` with ``made``, path of the
-``.pyc`` in the archive → file in OUT, and ``failed``, module → what the compiler said.
+``order.json`` names the modules (``modules``: path in the archive, file that holds its bytes, where they
+begin, how many there are, whether they are deflated), the folder on Lambda they are mounted at (``mount``),
+and whether Python shall compare the ``.pyc`` with its source on import (``checked``). OUT gets one file per
+module and ``index.json`` with ``made``, path of the ``.pyc`` in the archive → file in OUT, and ``failed``,
+module → what the compiler said.
 """
 
 import json
 import sys
 import warnings
-import zipfile
+import zlib
 from importlib._bootstrap_external import _code_to_hash_pyc  # type: ignore[attr-defined]
 from importlib.util import cache_from_source, source_hash
 from pathlib import Path
-from typing import Protocol
-
-
-class _Source(Protocol):
-    def read(self, name: str) -> bytes:
-        """Return the bytes of one file."""
-        ...
-
-
-class _Folder:
-    def __init__(self, root: Path) -> None:
-        self._root = root
-
-    def read(self, name: str) -> bytes:
-        return (self._root / name).read_bytes()
+from typing import BinaryIO
 
 
 def _main() -> None:
     out = Path(sys.argv[1])
     order = json.load(sys.stdin)
-    source = Path(order["source"])
-    opened: _Source = _Folder(source) if source.is_dir() else zipfile.ZipFile(source)
     warnings.simplefilter("ignore")
+    opened: dict[str, BinaryIO] = {}
     made, failed = {}, {}
-    for number, (name, path) in enumerate(order["modules"].items()):
-        text = opened.read(name)
+    for number, (path, source, offset, size, deflated) in enumerate(order["modules"]):
+        stream = opened.get(source) or opened.setdefault(source, Path(source).open("rb"))  # noqa: SIM115 (kept open)
+        stream.seek(offset)
+        data = stream.read(size)
+        text = zlib.decompress(data, -zlib.MAX_WBITS) if deflated else data
         try:
             code = compile(text, f"{order['mount']}/{path}", "exec", dont_inherit=True, optimize=0)
         except (SyntaxError, ValueError, RecursionError, OverflowError) as reason:

@@ -1,7 +1,12 @@
-"""Fetch wheels with pip: explicit pins, wheels only, hashes required, tags of the target."""
+"""From pins to wheels: out of the store, from the package index by pip, or built from source where there is no wheel.
 
-import sys
+pip gets explicit pins, wheels only, hashes required, tags of the target; several pips work at once.
+"""
+
+import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,62 +14,117 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 
 from build import process
 from build.digest import Digest
-from build.errors import FindingsError, InputError, SlipwayError, ToolError
+from build.errors import FindingsError, InputError, SlipwayError
 from build.locking.requirements import Pin
 from build.model import Target, Wheel
+from build.packaging.pip import REACH, blamed, is_unreachable, met_other_files, newest_with_wheel, pip_for, run_pip
+from build.packaging.sdists import NoSourceError, build_wheel, is_source, known_build, source_of
+from build.packaging.wheels import surveyed
+from build.process import Completed
 from build.project.profiles import profile_of
-from build.store.objects import Store, trusted
+from build.store.objects import Store
 
 Wanted = tuple[Pin, Target]
+_Say = Callable[[str], None]
+_NoWheel = dict[Wanted, str]
+"""Why pip gave none."""
 
-_UNREACHABLE = (
-    "after connection broken by",
-    "problem confirming the ssl certificate",
-    "error: connection-failed",
-    "error: connection-timeout",
-    "error: proxy-connection-failed",
-    "error: ssl-missing",
-    "error: ssl-verification-failed",
-    "ssl module in Python is not available",
-)
-"""What pip prints when it cannot reach the index. Whole phrases: a distribution may be called pyopenssl."""
-_OTHER_FILES = ("DO NOT MATCH THE HASHES",)
-"""What pip prints when the index has other files than the lock. A distribution may be called xxhash."""
+_AT_ONCE = 2
+"""Programs. One that waits for the network leaves room for another; more would only share the line."""
+_MOST_LOOKED_UP = 5
+"""Of distributions without a wheel: each asks the index once more."""
+_NONE, _OTHER_FILES = "no wheel for it", "no wheel for it that the lock allows"
+_FIND_OUT = "the index has other files than the lock allows: find out why, then run `invoke lock --upgrade`"
+_DOWNLOADED = re.compile(r"^\s*Downloading (?:\S*/)?(\S+\.whl)", re.MULTILINE)
+_FROM_CACHE = re.compile(r"^\s*Using cached (?:\S*/)?(\S+\.whl)", re.MULTILINE)
 
 
-def fetch_wheels(
-    wanted: Mapping[Wanted, str], store: Store, *, on_progress: Callable[[str], None]
-) -> dict[Wanted, Wheel]:
-    """Return the wheel of every pin in ``wanted``, whose values say which folder asks.
+def fetch_wheels(wanted: Mapping[Wanted, str], store: Store, *, on_progress: _Say) -> dict[Wanted, Wheel]:
+    """Return the wheel of every pin in ``wanted``, whose values say which folder asks; its file is in ``store``.
 
-    What the store has is not fetched again; the rest goes to pip in as few calls as the versions
-    allow, and what was fetched before another pin failed is kept.
+    What the store has is not fetched again; the rest goes to pip in as few calls as the versions allow,
+    and what was fetched before another pin failed is kept. What has no wheel is built. Raises InputError
+    with all that can be had neither way, ToolError when the index cannot be reached.
     """
-    found = {want: wheel for want in wanted if (wheel := _recall(want, store) or _only_choice(want, store))}
-    missing = [want for want in wanted if want not in found]
-    failures: list[tuple[Wanted, SlipwayError]] = []
-    for target, pins in _batches(missing):
-        on_progress(f"fetching {len(pins)} wheels for {target}: {', '.join(p.name for p in pins)}")
-        try:
-            found.update(_fetch(pins, target, store))
-        except ToolError as reason:
-            # pip stops at its first problem, so ask for each alone: all of them shall be told.
-            failures += _one_by_one(pins, target, store, found) if len(pins) > 1 else [((pins[0], target), reason)]
-    if failures:
-        raise _failure(failures, wanted)
-    return found
+    keys = {want: _key(want) for want in wanted}
+    wants = {key: want for want, key in keys.items()}  # other folders may pin the same under other markers
+    held = _held(wants, store)
+    found = {want: held[key] for key, want in wants.items() if key in held}
+    missing = [want for want in wants.values() if want not in found]
+    if missing:
+        fetched, no_wheel = _fetch_all([want for want in missing if not is_source(want[0])], store, on_progress)
+        built, failed = _build_all([*no_wheel, *(want for want in missing if is_source(want[0]))], store, on_progress)
+        if failed:
+            raise _failure(failed, no_wheel, wanted)
+        found.update({**fetched, **built})
+    return {want: found[wants[key]] for want, key in keys.items()}
 
 
-def _one_by_one(
-    pins: Sequence[Pin], target: Target, store: Store, found: dict[Wanted, Wheel]
-) -> Iterator[tuple[Wanted, SlipwayError]]:
-    for pin in pins:
+# ── what is there ─────────────────────────────────────────────────────────────────────────────
+
+
+def _held(wants: Mapping[Digest, Wanted], store: Store) -> dict[Digest, Wheel]:
+    """Return the wheels whose files are in the store, or come from the remote one; all at once, and by key."""
+
+    def read(note: Any) -> Wheel | None:
+        filename, digest = note[0], Digest.parse(note[1])
+        return _present(filename, digest, store)
+
+    asked = [key for key, want in wants.items() if not is_source(want[0])]
+    held = store.recall_each("wheel", asked, read)
+    for key, want in wants.items():
+        if key not in held:
+            is_built = is_source(want[0]) or store.recall("source", key, bool)
+            wheel = known_build(*want, store) if is_built else _only_choice(want, store)
+            if wheel:
+                held[key] = wheel
+    return held
+
+
+def _present(filename: str, digest: Digest, store: Store) -> Wheel | None:
+    name, version, _ = _parsed(filename)
+    path = store.wheel(digest, filename)
+    return Wheel(name=name, version=version, path=path, digest=digest) if store.bring(path, digest) else None
+
+
+def _only_choice(want: Wanted, store: Store) -> Wheel | None:
+    """Return the wheel that another target brought, if the lock allows no other file.
+
+    Among several files pip may know a better one for this target: what the store happens to hold must not decide.
+    """
+    pin, target = want
+    if len(pin.sha256s) != 1:
+        return None
+    for digest in map(Digest, pin.sha256s):
+        for path in store.wheel(digest, "").glob("*.whl"):
+            if not _parsed(path.name)[2].isdisjoint(profile_of(target).tags):
+                return _present(path.name, digest, store)
+    return None
+
+
+def _key(want: Wanted) -> Digest:
+    pin, target = want
+    source = source_of(pin) if pin.folder else ""
+    return Digest.of_bytes(f"{pin.name} {pin.version} {sorted(pin.sha256s)} {source}{profile_of(target)}".encode())
+
+
+# ── fetch ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _fetch_all(missing: Iterable[Wanted], store: Store, say: _Say) -> tuple[dict[Wanted, Wheel], _NoWheel]:
+    """Return what pip fetched, and why it did not fetch the rest."""
+    found: dict[Wanted, Wheel] = {}
+    failed: _NoWheel = {}
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        batches = [pool.submit(_fetch, pins, target, store, say) for target, pins in _batches(missing)]
         try:
-            found.update(_fetch([pin], target, store))
-        except ToolError as reason:
-            yield (pin, target), reason
-            if _is_unreachable(reason):
-                return
+            for batch in batches:
+                fetched, refused = batch.result()
+                found.update(fetched)
+                failed.update(refused)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+    return found, failed
 
 
 def _batches(missing: Iterable[Wanted]) -> Iterator[tuple[Target, list[Pin]]]:
@@ -78,107 +138,139 @@ def _batches(missing: Iterable[Wanted]) -> Iterator[tuple[Target, list[Pin]]]:
         yield target, pins
 
 
-def _fetch(pins: Sequence[Pin], target: Target, store: Store) -> dict[Wanted, Wheel]:
-    with store.scratch() as folder:
-        lines = folder / "pins.txt"
-        lines.write_text("".join(pin.line for pin in pins), encoding="utf-8")
-        wheels = folder / "wheels"
-        process.checked(
-            process.run([*pip_for("download", target), "--dest", str(wheels), "--requirement", str(lines)]),
-            doing=f"fetching wheels for {target}",
-            hint="run `invoke build` again when the package index can be reached",
+def _fetch(pins: Sequence[Pin], target: Target, store: Store, say: _Say) -> tuple[dict[Wanted, Wheel], _NoWheel]:
+    """Fetch ``pins``, leaving out those that pip stops at until it gets through."""
+    failed: _NoWheel = {}
+    say(f"fetching {_count(pins)} for {target}: {', '.join(pin.name for pin in pins)}")
+    while pins:
+        with store.scratch() as folder:
+            began = time.monotonic()
+            completed = _download(pins, target, folder)
+            if completed.code == 0:
+                by_name: dict[str, Pin] = {pin.name: pin for pin in pins}
+                wheels = list(_take_in(folder / "wheels", by_name, target, store))
+                say(f"fetched {_told(wheels, completed, time.monotonic() - began)} for {target}")
+                return {(by_name[wheel.name], target): wheel for wheel in wheels}, failed
+        if is_unreachable(completed):
+            process.checked(completed, doing=f"fetching wheels for {target}", hint=REACH)
+        # pip stops at its first problem, so go on without it: all of them shall be told.
+        stopped_at = blamed(completed, pins) or (tuple(pins) if len(pins) == 1 else ())
+        if not stopped_at:
+            process.checked(completed, doing=f"fetching wheels for {target}", hint="mend what pip says, then try again")
+        failed.update(
+            dict.fromkeys([(pin, target) for pin in stopped_at], _OTHER_FILES if met_other_files(completed) else _NONE)
         )
-        by_name: dict[str, Pin] = {pin.name: pin for pin in pins}
-        return {(by_name[wheel.name], target): wheel for wheel in _take_in(wheels, by_name, target, store)}
+        pins = [pin for pin in pins if pin not in stopped_at]
+    return {}, failed
+
+
+def _download(pins: Iterable[Pin], target: Target, folder: Path) -> Completed:
+    lines = folder / "pins.txt"
+    # Many pins name the same private index, and pip would ask it once for each.
+    unique = dict.fromkeys(line for pin in pins for line in pin.line.splitlines(keepends=True))
+    lines.write_text("".join(unique), encoding="utf-8")
+    return run_pip([*pip_for("download", target), "--dest", str(folder / "wheels"), "--requirement", str(lines)])
 
 
 def _take_in(folder: Path, by_name: Mapping[str, Pin], target: Target, store: Store) -> Iterator[Wheel]:
-    """Move fetched wheels into the store, each checked against its pin and its target once more."""
+    """Move fetched wheels into the store, each checked against its pin and its target once more, and looked into."""
     accepted = frozenset(profile_of(target).tags)
-    for path in sorted(folder.iterdir()):
-        name, version, _, tags = _parsed(path.name)
-        pin, digest = by_name[name], Digest.of_file(path)
+    for fetched in sorted(folder.iterdir()):
+        name, version, tags = _parsed(fetched.name)
+        pin, digest = by_name[name], Digest.of_file(fetched)
         if digest.hex not in pin.sha256s or accepted.isdisjoint(tags):
             raise FindingsError(
-                f"{path.name} is not a file that the lock allows for {target}",
+                f"{fetched.name} is not a file that the lock allows for {target}",
                 facts=[f"got {digest}", f"expected one of {len(pin.sha256s)} locked digests and a fitting tag"],
                 hint="run `invoke lock`",
             )
+        # Dated as the store's own, or the survey would hash it again.
+        path = store.keep(fetched, folder.with_name("hashed") / fetched.name)
+        surveyed(Wheel(name=pin.name, version=version, path=path, digest=digest), store)
         final = store.keep(path, store.wheel(digest, path.name))
         store.remember("wheel", _key((pin, target)), [path.name, digest.hex])
-        yield Wheel(name=pin.name, version=str(version), path=final, digest=digest)
+        yield Wheel(name=pin.name, version=version, path=final, digest=digest)
 
 
-def _recall(want: Wanted, store: Store) -> Wheel | None:
-    def read(note: Any) -> Wheel | None:
-        filename, digest = note[0], Digest.parse(note[1])
-        path = store.wheel(digest, filename)
-        if not path.exists():
-            return None
-        return Wheel(name=want[0].name, version=want[0].version, path=trusted(path, digest), digest=digest)
-
-    return store.recall("wheel", _key(want), read)
-
-
-def _only_choice(want: Wanted, store: Store) -> Wheel | None:
-    """Return the wheel that another target brought, if the lock allows no other file.
-
-    Among several files pip may know a better one for this target: what the store happens to hold must not decide.
-    """
-    pin, target = want
-    if len(pin.sha256s) > 1:
-        return None
-    for digest in map(Digest, pin.sha256s):
-        for path in store.wheel(digest, "").glob("*.whl"):
-            if not _parsed(path.name)[3].isdisjoint(profile_of(target).tags):
-                return Wheel(name=pin.name, version=pin.version, path=path, digest=digest)
-    return None
-
-
-def _key(want: Wanted) -> Digest:
-    pin, target = want
-    return Digest.of_bytes(f"{pin.name} {pin.version} {sorted(pin.sha256s)} {profile_of(target)}".encode())
-
-
-def pip_for(verb: str, target: Target) -> list[str]:
-    """Return pip's ``verb`` for exact, hashed pins: wheels only, and those of ``target``."""
-    profile = profile_of(target)
-    platforms = [word for platform in profile.platforms for word in ("--platform", platform)]
-    minor = target.runtime.minor
-    return [
-        *(sys.executable, "-m", "pip", verb, "--no-deps", "--require-hashes", "--only-binary=:all:"),
-        *("--implementation", "cp", "--python-version", f"3.{minor}", "--abi", f"cp3{minor}", *platforms),
-        *("--disable-pip-version-check", "--no-input", "--progress-bar", "off"),
+def _told(wheels: Sequence[Wheel], completed: Completed, seconds: float) -> str:
+    """Say how much came from where, and how fast."""
+    downloaded, cached = (set(pattern.findall(completed.stdout)) for pattern in (_DOWNLOADED, _FROM_CACHE))
+    from_index = [wheel.path.stat().st_size for wheel in wheels if wheel.path.name in downloaded]
+    from_cache = sum(wheel.path.name in cached for wheel in wheels)
+    from_folders = len(wheels) - len(from_index) - from_cache
+    size = sum(from_index) / 1e6
+    parts = [
+        f"{len(from_index)} from the index ({size:.1f} MB, {size / seconds:.1f} MB/s)" if from_index else "",
+        f"{from_cache} from pip's cache" if from_cache else "",
+        f"{from_folders} from folders" if from_folders else "",
     ]
+    return f"{_count(wheels)} in {seconds:.1f} s: {', '.join(filter(None, parts))}"
 
 
-def _parsed(filename: str) -> tuple[str, object, object, frozenset[object]]:
+def _count(things: Sequence[object]) -> str:
+    return f"{len(things)} wheel{'s' if len(things) != 1 else ''}"
+
+
+def _parsed(filename: str) -> tuple[str, str, frozenset[object]]:
     try:
-        name, version, build_number, tags = parse_wheel_filename(filename)
+        name, version, _, tags = parse_wheel_filename(filename)
     except InvalidWheelFilename as reason:
         raise InputError(str(reason), hint="pin another version in requirements.in, then run `invoke lock`") from None
-    return canonicalize_name(name), version, build_number, frozenset(tags)
+    return canonicalize_name(name), str(version), frozenset(tags)
 
 
-def _is_unreachable(reason: SlipwayError) -> bool:
-    return _said(reason, _UNREACHABLE)
+# ── build ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def _said(reason: SlipwayError, phrases: Iterable[str]) -> bool:
-    """Say whether pip printed one of ``phrases``; the command line, which is the first fact, does not count."""
-    printed = "\n".join(reason.facts[1:])
-    return any(phrase in printed for phrase in phrases)
+def _build_all(
+    missing: Iterable[Wanted], store: Store, say: _Say
+) -> tuple[dict[Wanted, Wheel], dict[Wanted, SlipwayError]]:
+    """Return what was built, here or meanwhile by another runner, and why the rest was not."""
+    # The architectures of one runtime in turn: a pure wheel of the first serves the second.
+    jobs: dict[tuple[Pin, int], list[Target]] = {}
+    for pin, target in missing:
+        jobs.setdefault((pin, target.runtime.minor), []).append(target)
+
+    def key(job: tuple[Pin, int]) -> Digest:
+        return Digest.of_bytes(f"building {source_of(job[0])} {job[1]}".encode())
+
+    def look(job: tuple[Pin, int]) -> dict[Wanted, Wheel | SlipwayError] | None:
+        known = {(job[0], target): known_build(job[0], target, store) for target in jobs[job]}
+        return {want: wheel for want, wheel in known.items() if wheel} if all(known.values()) else None
+
+    def make(job: tuple[Pin, int]) -> dict[Wanted, Wheel | SlipwayError]:
+        made: dict[Wanted, Wheel | SlipwayError] = {}
+        for target in jobs[job]:
+            try:
+                made[job[0], target] = known_build(job[0], target, store) or build_wheel(
+                    job[0], target, store, on_progress=say
+                )
+            except InputError as reason:
+                made[job[0], target] = reason
+        return made
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        made = store.each_once(jobs, pool, key=key, look=look, make=make).values()
+    results = {want: result for some in made for want, result in some.items()}
+    built = {want: result for want, result in results.items() if isinstance(result, Wheel)}
+    for want in built:
+        store.remember("source", _key(want), True)
+    return built, {want: result for want, result in results.items() if isinstance(result, SlipwayError)}
 
 
-def _failure(failures: Sequence[tuple[Wanted, SlipwayError]], wanted: Mapping[Wanted, str]) -> SlipwayError:
-    unreachable = next((reason for _, reason in failures if _is_unreachable(reason)), None)
-    if unreachable:
-        return unreachable
-    facts = []
-    for (pin, target), reason in failures:
-        why = "no wheel for it that the lock allows" if _said(reason, _OTHER_FILES) else "no wheel for it"
+def _failure(failed: Mapping[Wanted, SlipwayError], no_wheel: _NoWheel, wanted: Mapping[Wanted, str]) -> SlipwayError:
+    """Return one error that tells of everything which can be had neither as a wheel nor by a build."""
+    facts: list[str] = []
+    hints: dict[str, None] = {}
+    for (pin, target), reason in sorted(failed.items(), key=lambda each: (each[0][0].name, each[0][1])):
+        lacking = no_wheel.get((pin, target), "")
+        why = f"its {'project' if pin.folder else 'sdist'} {reason.summary}"
+        if lacking:
+            why = lacking if isinstance(reason, NoSourceError) else f"{lacking}, and {why}"
         facts.append(f"{wanted[pin, target]}: {pin.name} {pin.version} on {target}: {why}")
-    hint = "pin a version that has one in requirements.in, then run `invoke lock`"
-    if any(_said(reason, _OTHER_FILES) for _, reason in failures):
-        hint = "the index has other files than the lock allows: find out why, then run `invoke lock --upgrade`"
-    return InputError("distributions without a wheel for their target", facts=facts, hint=hint)
+        facts += [f"  {line}" for line in reason.facts]
+        if lacking == _NONE and len(failed) <= _MOST_LOOKED_UP:
+            newest = newest_with_wheel(pin.name, target)
+            facts += [f"  the newest version with a wheel for it is {newest}"] if newest else []
+        hints[_FIND_OUT if lacking == _OTHER_FILES else reason.hint] = None
+    return InputError("distributions without a wheel for their target", facts=facts, hint="; ".join(hints))

@@ -2,16 +2,16 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from build.digest import Digest
 from build.errors import InputError
 from build.model import Architecture, FunctionSpec, LayerSpec, Runtime, Target, Wheel, Workspace
+from build.packaging.bytecode import FORMAT
 from build.packaging.resolve import Resolved
-from build.packaging.trees import SourceFile, read_source
+from build.packaging.sources import SourceFile, read_source
 from build.project.interpreters import release_of
-from build.store.objects import FORMAT
 
 _FUNCTION_MOUNT, _LAYER_MOUNT = "/var/task", "/opt"
 """Where Lambda unpacks them: https://docs.aws.amazon.com/lambda/latest/dg/packaging-layers.html"""
@@ -29,6 +29,17 @@ class Part:
     wheels: tuple[Wheel, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """How much bytecode an archive may hold."""
+
+    room_bytes: int
+    roots: tuple[str, ...]
+    """Modules, dotted, whose bytecode comes first, with that of what they import."""
+    wanted_bytes: int
+    """All there would be."""
+
+
 @dataclass(frozen=True, kw_only=True)  # no slots: a cached property needs room
 class Recipe:
     """Everything one archive is made of. Equal recipes give equal bytes."""
@@ -41,13 +52,29 @@ class Recipe:
     source: tuple[SourceFile, ...]
     source_folder: str
     """Where the folder's own src/ lands, below the archive's root."""
+    keep: tuple[str, ...]
+    """Slimming rules that are off."""
+    limit: Limit | None = None
+    """None where all bytecode ships."""
 
     @cached_property
     def key(self) -> Digest:
         """Of everything that enters the bytes."""
+        source = [[file.path, file.executable, file.digest.hex] for file in self.source]
+        return Digest.of_bytes(json.dumps([self.dependencies_key.hex, self.source_folder, source]).encode())
+
+    @cached_property
+    def dependencies_key(self) -> Digest:
+        """Of everything that the archive begins with: recipes that agree in it share these bytes."""
         parts = [[part.folder, part.compiled_by, [w.digest.hex for w in part.wheels]] for part in self.parts]
-        source = [[file.path, file.executable, Digest.of_bytes(file.data).hex] for file in self.source]
-        return Digest.of_bytes(json.dumps([FORMAT, self.mount, parts, self.source_folder, source]).encode())
+        limit = [self.identity, self.limit.room_bytes, self.limit.roots] if self.limit else None
+        return Digest.of_bytes(json.dumps([FORMAT, self.mount, parts, sorted(self.keep), limit]).encode())
+
+    @property
+    def wheels(self) -> tuple[Wheel, ...]:
+        """Each wheel once, sorted by name."""
+        by_name = {(wheel.name, wheel.digest): wheel for part in self.parts for wheel in part.wheels}
+        return tuple(by_name[key] for key in sorted(by_name))
 
     def mounted(self, folder: str) -> str:
         """Return where ``folder`` of the archive is on Lambda."""
@@ -65,6 +92,13 @@ class Recipes:
     def all(self) -> tuple[Recipe, ...]:
         """Layers first."""
         return (*self.layers.values(), *self.functions.values())
+
+    def limited(self, limits: Mapping[str | tuple[str, Architecture], Limit]) -> "Recipes":
+        """Return the recipes with ``limits``, which are by name of a function, or by place of a layer."""
+        return Recipes(
+            functions={name: replace(recipe, limit=limits.get(name)) for name, recipe in self.functions.items()},
+            layers={place: replace(recipe, limit=limits.get(place)) for place, recipe in self.layers.items()},
+        )
 
 
 def recipes_of(workspace: Workspace, resolved: Resolved) -> Recipes:
@@ -108,6 +142,7 @@ def _function_recipe(spec: FunctionSpec, resolved: Resolved, source: tuple[Sourc
         parts=(_part("", spec.target.runtime, wheels),),
         source=source,
         source_folder="",
+        keep=spec.keep,
     )
 
 
@@ -129,6 +164,7 @@ def _layer_recipe(
         ),
         source=source,
         source_folder="python",
+        keep=spec.keep,
     )
 
 

@@ -5,21 +5,23 @@ evaluated here, pip gets an explicit list of pins, and afterwards every wheel's 
 lock misses or holds too much for a target is an error.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from build.digest import Digest
-from build.errors import InputError
+from build.errors import FindingsError, InputError
 from build.locking.locks import LOCKED, Lock
 from build.model import Target, Wheel
-from build.packaging.fetch import fetch_wheels
-from build.packaging.wheels import Metadata, read_metadata
+from build.packaging.fetch import Wanted, fetch_wheels
+from build.packaging.sdists import RULES
+from build.packaging.wheels import Survey, surveyed
 from build.project.profiles import profile_of
-from build.store.objects import Store, trusted
+from build.store.objects import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Request:
     @property
     def key(self) -> Digest:
         """Of everything the answer depends on."""
-        return Digest.of_bytes(f"{self.lock.digest} {self.target} {profile_of(self.target)}".encode())
+        return Digest.of_bytes(f"{self.lock.digest} {self.target} {profile_of(self.target)} {RULES}".encode())
 
 
 Resolved = Mapping[tuple[str, Target], tuple[Wheel, ...]]
@@ -40,85 +42,105 @@ Resolved = Mapping[tuple[str, Target], tuple[Wheel, ...]]
 
 
 def resolve(requests: Iterable[Request], store: Store, *, on_progress: Callable[[str], None]) -> Resolved:
-    """Return the wheels of every request, fetching those the store lacks.
+    """Return the wheels of every request, fetching what nothing is known about.
 
-    Raises InputError with every distribution that has no wheel for its target, and with everything
-    the locks miss or hold too much; ToolError when the package index cannot be reached.
+    What is known from an earlier build, here or elsewhere, is told without its files: `require` gets those that
+    are needed. Raises InputError with every distribution that can be had neither as a wheel nor by a build, and
+    with everything the locks miss or hold too much; ToolError when the package index cannot be reached.
     """
-    resolved: dict[tuple[str, Target], tuple[Wheel, ...]] = {}
-    open_requests: list[Request] = []
-    for request in requests:
-        known = _recall(request, store)
-        if known is None:
-            open_requests.append(request)
-        else:
-            resolved[request.lock.identity, request.target] = known
-    if not open_requests:
-        return resolved
-
-    fetched = fetch_wheels(
-        {(pin, r.target): r.lock.identity for r in open_requests for pin in r.lock.selected(r.target)},
-        store,
-        on_progress=on_progress,
-    )
+    requests = tuple(requests)
+    known = store.recall_each("resolved", {request.key for request in requests}, lambda note: _read(note, store))
+    open_requests = [request for request in requests if request.key not in known]
+    fetched = fetch_wheels(_wanted(open_requests), store, on_progress=on_progress)
     problems: list[str] = []
     for request in open_requests:
         wheels = tuple(fetched[pin, request.target] for pin in request.lock.selected(request.target))
-        found = _walk(request, wheels)
+        found = _walk(request, {wheel.name: surveyed(wheel, store) for wheel in wheels})
         problems += found
         if not found:
             store.remember("resolved", request.key, [[w.name, w.version, w.path.name, w.digest.hex] for w in wheels])
-            resolved[request.lock.identity, request.target] = wheels
+            known[request.key] = wheels
     if problems:
         raise InputError("the locks and the wheels' own METADATA disagree", facts=problems, hint="run `invoke lock`")
-    return resolved
+    return {(request.lock.identity, request.target): known[request.key] for request in requests}
 
 
-def _recall(request: Request, store: Store) -> tuple[Wheel, ...] | None:
-    def read(note: Any) -> tuple[Wheel, ...] | None:
-        wheels = tuple(
-            Wheel(name=name, version=version, path=store.wheel(digest, filename), digest=digest)
-            for name, version, filename, sha256 in note
-            for digest in [Digest.parse(sha256)]
+def require(
+    wheels: Collection[Wheel], requests: Iterable[Request], store: Store, *, on_progress: Callable[[str], None]
+) -> None:
+    """Make sure that the file of each of ``wheels``, which `resolve` gave for ``requests``, is in ``store``.
+
+    This is the one place where a wheel's file is asked for: here, in the remote store, of the package index again.
+    Raises FindingsError with those that come out otherwise than they were, and what `resolve` raises.
+    """
+    if store.bring_each({wheel.path: wheel.digest for wheel in wheels}):
+        return
+    absent = [wheel for wheel in wheels if not wheel.path.is_file()]
+    names = {wheel.name for wheel in absent}
+    wanted = {want: identity for want, identity in _wanted(requests).items() if want[0].name in names}
+    fetch_wheels(wanted, store, on_progress=on_progress)
+    lost = [f"{w.name} {w.version}: expected {w.path.name}, {w.digest}" for w in absent if not w.path.is_file()]
+    if lost:
+        raise FindingsError(
+            "the index gives other wheels than it did",
+            facts=lost,
+            hint=f"delete {store.root / 'notes' / 'resolved'}, then run the same command again",
         )
-        return wheels if all(w.path.exists() and trusted(w.path, w.digest) for w in wheels) else None
-
-    return store.recall("resolved", request.key, read)
 
 
-def _walk(request: Request, wheels: tuple[Wheel, ...]) -> list[str]:
+def _wanted(requests: Iterable[Request]) -> dict[Wanted, str]:
+    return {(pin, r.target): r.lock.identity for r in requests for pin in r.lock.selected(r.target)}
+
+
+def _read(note: Any, store: Store) -> tuple[Wheel, ...]:
+    return tuple(
+        Wheel(name=name, version=version, path=store.wheel(digest, filename), digest=digest)
+        for name, version, filename, sha256 in note
+        for digest in [Digest.parse(sha256)]
+    )
+
+
+def _walk(request: Request, surveys: Mapping[str, Survey]) -> list[str]:
     """Follow Requires-Dist from what is wanted; return what is missing, unfit or surplus."""
     where = f"{request.lock.identity}/{LOCKED}, {request.target}"
-    metadata = {wheel.name: read_metadata(wheel.path) for wheel in wheels}
-    problems = [
-        f"{where}: {wheel.path.name}: its METADATA says {said.name} {said.version}"
-        for wheel in wheels
-        if canonicalize_name((said := metadata[wheel.name]).name) != wheel.name
-    ]
     environment = dict(profile_of(request.target).markers)
+    problems = [f"{where}: {told}" for told in _unfit(surveys, environment["python_full_version"])]
     roots = request.lock.wanted
     if roots is None:
-        roots = tuple(Requirement(f"{wheel.name}=={wheel.version}") for wheel in wheels)
+        roots = tuple(Requirement(f"{name}=={said.version}") for name, said in surveys.items())
     pending = [(wish, "requirements.in") for wish in roots if _applies(wish, environment, "")]
     reached: set[tuple[str, str]] = set()
     while pending:
         wish, wanted_by = pending.pop()
         name = canonicalize_name(wish.name)
-        if name not in metadata:
+        if name not in surveys:
             problems.append(f"{where}: {wish} is missing, wanted by {wanted_by}")
             continue
-        said = metadata[name]
+        said = surveys[name]
         if not wish.specifier.contains(said.version, prereleases=True):
             problems.append(f"{where}: expected {wish} for {wanted_by}, got {said.version}")
         for extra in {"", *wish.extras} - {extra for reached_name, extra in reached if reached_name == name}:
             reached.add((name, extra))
             pending += [(needed, name) for needed in _requires(said, environment, extra)]
-    surplus = metadata.keys() - {name for name, _ in reached}
-    problems += [f"{where}: {name} {metadata[name].version} is locked, but nothing wants it" for name in surplus]
+    surplus = surveys.keys() - {name for name, _ in reached}
+    problems += [f"{where}: {name} {surveys[name].version} is locked, but nothing wants it" for name in surplus]
     return sorted(set(problems))
 
 
-def _requires(said: Metadata, environment: Mapping[str, str], extra: str) -> list[Requirement]:
+def _unfit(surveys: Mapping[str, Survey], python: str) -> list[str]:
+    """Return a line for each wheel that is not for the runtime's Python, of which ``python`` is an early release."""
+    unfit = []
+    for name, said in surveys.items():
+        try:
+            fits = SpecifierSet(said.requires_python).contains(python, prereleases=True)
+        except InvalidSpecifier:
+            continue  # as pip does
+        if not fits:
+            unfit.append(f"{name} {said.version} needs Python {said.requires_python}, got {python}")
+    return unfit
+
+
+def _requires(said: Survey, environment: Mapping[str, str], extra: str) -> list[Requirement]:
     """Return what ``said`` needs on the target, for ``extra`` or (empty) without extras."""
     needed = []
     for line in said.requires:

@@ -1,10 +1,19 @@
 """Find out what the repository wants deployed to one env."""
 
+import hashlib
+import os
+import pickle
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 from build.errors import InputError
 from build.model import LOCAL, Workspace
 from build.project.naming import did_you_mean
+from build.project.profiles import host_architecture
+
+_KNOWN = ".artifacts/workspaces.pickle"
+"""What the settings said when they were read last: reading them costs a fifth of a second, most of it imports."""
 
 
 def discover(root: Path, env: str) -> Workspace:
@@ -23,6 +32,16 @@ def discover_all(root: Path) -> tuple[Workspace, ...]:
 
 
 def _discover(root: Path, env: str) -> dict[str, Workspace]:
+    """Return the workspace of every env, ``env`` among them; as it was the last time while no settings change."""
+    state = _state(root)
+    known = _recall(root, state)
+    if known is None or env not in known:
+        known = _read(root, env)
+        _remember(root, state, known)
+    return known
+
+
+def _read(root: Path, env: str) -> dict[str, Workspace]:
     from build.project import consistency, reading, specs  # here: they import pydantic
 
     if not (root / reading.SETTINGS).is_file():
@@ -60,3 +79,43 @@ def _refusal(found: list[str], env: str, known: list[str]) -> InputError:
     if len(found) == 1 and known and env not in known:
         hint = f"add [env.{env}] to slipway.toml, or run the command with `--env {known[0]}`"
     return InputError(f"{count} in the settings", facts=sorted(found), hint=hint)
+
+
+def _state(root: Path) -> str:
+    """Return a digest of everything that `_read` reads, the code that reads it included; empty if that is not plain."""
+    sha256 = hashlib.sha256(f"{root}\0{sys.version}\0{host_architecture()}".encode("utf-8", "surrogateescape"))
+    code = Path(__file__).parent
+    files = [*sorted(code.glob("*.py")), code.parent / "model.py", root / "slipway.toml"]
+    for kind, settings in (("functions", "function.toml"), ("layers", "layer.toml")):
+        for folder in sorted((root / kind).glob("*/")):
+            if folder.name.startswith(".") or folder.name == "__pycache__":
+                continue
+            has_source = (folder / "src").is_dir()
+            sha256.update(f"{folder.name}\0{has_source}\0".encode("utf-8", "surrogateescape"))
+            files.append(folder / settings)
+    for file in files:
+        try:
+            sha256.update(b"%d\0" % len(data := file.read_bytes()) + data)
+        except OSError:
+            return ""  # a folder without settings: what that means depends on more than a few files
+    return sha256.hexdigest()
+
+
+def _recall(root: Path, state: str) -> dict[str, Workspace] | None:
+    try:
+        # Ours alone: who can write below .artifacts/ can write what runs, too.
+        kept, workspaces = pickle.loads((root / _KNOWN).read_bytes())  # noqa: S301
+    except Exception:  # a torn pickle may raise anything
+        return None
+    return workspaces if state and kept == state else None
+
+
+def _remember(root: Path, state: str, workspaces: dict[str, Workspace]) -> None:
+    if not state:
+        return
+    place = root / _KNOWN
+    with suppress(OSError):  # it only saves time
+        place.parent.mkdir(parents=True, exist_ok=True)
+        draft = place.with_name(f"{place.name}.{os.getpid()}")
+        draft.write_bytes(pickle.dumps((state, workspaces)))
+        draft.replace(place)

@@ -12,6 +12,7 @@ from threading import Lock
 from build import process
 from build.errors import ToolError
 from build.model import Runtime
+from build.project.search import pyenv_roots
 
 _PROBE = "import sys; print(sys.implementation.name, *sys.version_info[:4], *getattr(sys, 'abiflags', ''))"
 """Prints ``cpython 3 13 0 final``, and more for a free-threaded or debug build."""
@@ -68,22 +69,14 @@ def _candidates(runtime: Runtime) -> Iterator[Path]:
         # The interpreter below a venv: its site-packages must not reach a function.
         yield Path(getattr(sys, "_base_executable", sys.executable))
     name = "python.exe" if os.name == "nt" else f"bin/python{runtime.version}"
-    versions = [folder for root in _pyenv_roots() for folder in (root / "versions").glob(f"{runtime.version}.*")]
+    versions = [folder for root in pyenv_roots() for folder in (root / "versions").glob(f"{runtime.version}.*")]
     yield from (path / name for path in sorted(versions) if (path / name).exists())
     # Not pyenv's shims: they are slow, and run only versions made global.
-    shims = {root / "shims" for root in _pyenv_roots()}
+    shims = {root / "shims" for root in pyenv_roots()}
     entries = [entry for entry in os.environ.get("PATH", "").split(os.pathsep) if entry and Path(entry) not in shims]
     on_path = shutil.which(f"python{runtime.version}", path=os.pathsep.join(entries))
     if on_path:
         yield Path(on_path)
-
-
-def _pyenv_roots() -> tuple[Path, ...]:
-    """Return where pyenv may be: where it says, in the home folder, beside its shims on PATH."""
-    said = os.environ.get("PYENV_ROOT")
-    on_path = (Path(entry) for entry in os.environ.get("PATH", "").split(os.pathsep) if entry)
-    shims = [entry.parent for entry in on_path if entry.name == "shims"]
-    return tuple(dict.fromkeys([*([Path(said)] if said else []), Path.home() / ".pyenv", *shims]))
 
 
 def _probed(python: Path, runtime: Runtime) -> _Interpreter | None:

@@ -89,6 +89,7 @@ _Architecture = Annotated[StrictStr, _one_of([architecture.value for architectur
 _Slimming = Annotated[StrictStr, _one_of(SLIMMING)]
 _KEEP = "Kinds of files that no function needs to run, and that ship nevertheless"
 _Layer = Annotated[StrictStr, Rule(values.layer, {})]
+_LayerArn = Annotated[StrictStr, _matching(values.layer_arn, values.LAYER_ARN.pattern)]
 _Variable = Annotated[StrictStr, _matching(values.variable, values.VARIABLE.pattern)]
 _Action = Annotated[StrictStr, _matching(values.action, values.ACTION.pattern)]
 _Resource = Annotated[StrictStr, Rule(values.resource, {})]
@@ -249,6 +250,20 @@ class EnvTable(TypedDict, total=False):
 
 
 @with_config(extra="forbid")
+class StoreTable(TypedDict):
+    """Where machines share what they fetched and made."""
+
+    remote: Annotated[StrictStr, Rule(values.remote_store, {}), Field(description="s3://bucket/prefix")]
+    account_id: NotRequired[
+        Annotated[
+            StrictStr,
+            _matching(values.account_id, values.ACCOUNT.pattern),
+            Field(description="Account that the bucket must belong to"),
+        ]
+    ]
+
+
+@with_config(extra="forbid")
 class SlipwayTable(TypedDict, total=False):
     """The repository: slipway.toml."""
 
@@ -257,6 +272,11 @@ class SlipwayTable(TypedDict, total=False):
     ]
     defaults: Annotated[FunctionSettings, Field(description="Settings of every function that has no own")]
     env: Annotated[dict[_Kebab, EnvTable], Field(description="The places to deploy to; local is built in")]
+    layer_sizes: Annotated[
+        dict[_LayerArn, Annotated[StrictInt, _between(1, quotas.UNZIPPED_BYTES)]],
+        Field(description="Unzipped bytes of layer versions from elsewhere, by ARN, for the quota of their functions"),
+    ]
+    store: Annotated[StoreTable, Field(description="The remote store, if there is one")]
 
 
 REQUIRED = ("description", "runtime", "architecture")

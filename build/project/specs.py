@@ -15,6 +15,7 @@ from build.model import (
     LayerSpec,
     Permission,
     QueueTrigger,
+    RemoteStore,
     Runtime,
     Target,
     Workspace,
@@ -33,6 +34,7 @@ from build.project.settings import (
     PermissionTable,
     QueueTable,
     SlipwayTable,
+    StoreTable,
 )
 
 _LOCAL: EnvTable = {"region": "us-east-1", "account_id": "123456789012"}
@@ -78,8 +80,21 @@ def workspace(root: Path, slipway: SlipwayTable, repository: Repository, env: En
             found.append(f"{FUNCTIONS}/{name}/function.toml: {key}: missing{elsewhere}")
         if not missing:
             functions.append(_function(root, name, merged))
-    made = Workspace(root=root, name=slipway["name"], env=env, functions=tuple(functions), layers=layers)
+    made = Workspace(
+        root=root,
+        name=slipway["name"],
+        env=env,
+        functions=tuple(functions),
+        layers=layers,
+        layer_sizes=dict(sorted(slipway.get("layer_sizes", {}).items())),
+        remote_store=_remote_store(slipway["store"]) if "store" in slipway else None,
+    )
     return made, found
+
+
+def _remote_store(table: StoreTable) -> RemoteStore:
+    bucket, _, prefix = table["remote"].removeprefix("s3://").partition("/")
+    return RemoteStore(bucket=bucket, prefix=prefix, account_id=table.get("account_id"))
 
 
 def _merged(

@@ -21,8 +21,10 @@ VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
 ACCOUNT = re.compile(r"[0-9]{12}")
 REGION = re.compile(r"(eusc-)?[a-z]{2}(-gov|-iso[a-z]?)?-[a-z]+-[0-9]")
 ACTION = re.compile(r"\*|[a-z0-9-]+:[A-Za-z0-9*?]+")
-_LAYER_ARN = re.compile(r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:layer:[A-Za-z0-9_-]+:[0-9]+")
+LAYER_ARN = re.compile(r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:layer:[A-Za-z0-9_-]+:[0-9]+")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]*[a-z0-9]")
+_PREFIX = re.compile(r"[A-Za-z0-9!_.'()-]+(/[A-Za-z0-9!_.'()-]+)*")
+"""Safe in every key: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
 _PLACEHOLDER = re.compile(r"(?<!\$)\{([^}]*)\}")
 _SEGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*,;=:@%+-]*|\{[A-Za-z0-9._-]+\+?\}")
 
@@ -91,9 +93,14 @@ def handler(value: str) -> str | None:
 
 def layer(value: str) -> str | None:
     """Check one of a function's layers: an ARN must name a version; a folder is looked up later."""
-    if value.startswith("arn:") and not _LAYER_ARN.fullmatch(value):
-        return f"expected the ARN of a layer version, ending in its number (…:layer:name:7), got {shown(value)}"
-    return None
+    return layer_arn(value) if value.startswith("arn:") else None
+
+
+def layer_arn(value: str) -> str | None:
+    """Check the ARN of a layer version."""
+    if LAYER_ARN.fullmatch(value):
+        return None
+    return f"expected the ARN of a layer version, ending in its number (…:layer:name:7), got {shown(value)}"
 
 
 def variable(name: str) -> str | None:
@@ -131,6 +138,15 @@ def bucket(name: str) -> str | None:
     if _BUCKET.fullmatch(name) and low <= len(name) <= high and ".." not in name:
         return None
     return f"expected {low} … {high} characters of a-z, 0-9, hyphens and dots, got {len(name)}: {shown(name)}"
+
+
+def remote_store(url: str) -> str | None:
+    """Check the address of a remote store."""
+    scheme, _, place = url.partition("://")
+    name, slash, prefix = place.partition("/")
+    if scheme != "s3" or (slash and not _PREFIX.fullmatch(prefix)):
+        return f'expected "s3://bucket" or "s3://bucket/prefix", without a slash at its end, got {shown(url)}'
+    return bucket(name)
 
 
 def route(key: str) -> str | None:

@@ -1,31 +1,42 @@
 """The store: wheels, bytecode and artifacts by digest, and what was worked out about them.
 
 Everything is written under a temporary name and renamed, so a reader never sees half a file, two
-builds may run at once, and a build that is killed loses only its own work.
+builds may run at once, and a build that is killed loses only its own work. With a remote store what is
+not here is fetched from there, and what is made here is put there.
 """
 
+import errno
 import json
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from build.digest import Digest
-from build.errors import FindingsError
+from build.errors import FindingsError, ToolError
 
-FORMAT = 2
-"""Of bytecode and artifacts, part of their keys. Raise it when the same inputs shall give other bytes."""
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
-_ABANDONED_AFTER_S = 24 * 3600
+    from build.store.sharing import Sharing
+
+SHARED_NOTES = frozenset({"archive", "findings", "resolved", "source", "survey", "wheel"})
+"""Subjects whose notes are true on every machine; others never leave this one."""
+
+ABANDONED_AFTER_S = 24 * 3600
 _KEPT_AT_S = 315_532_800
 """1980-01-01. A file of the store with another time was written to since it was kept."""
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_CLOSED = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+_REQUESTS_AT_ONCE = 16
 _T = TypeVar("_T")
+_Job = TypeVar("_Job")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +44,29 @@ class Store:
     """A content-addressed folder."""
 
     root: Path
+    remote: "Sharing | None" = None
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """Yield an empty folder on the store's file system; it is gone afterwards."""
+        """Yield an empty folder on the store's file system; it is gone afterwards.
+
+        A full disk met inside, or a store that cannot be written to, is a ToolError.
+        """
         parent = self.root / "tmp"
-        parent.mkdir(parents=True, exist_ok=True)
-        _sweep(parent)
-        folder = Path(tempfile.mkdtemp(dir=parent))
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with full_disk_told(self.root):
+            parent.mkdir(parents=True, exist_ok=True)
+            _sweep(parent)
+            folder = Path(tempfile.mkdtemp(dir=parent))
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def wheel(self, digest: Digest, filename: str) -> Path:
-        """Return where the wheel with ``digest`` is, or would be."""
+        """Return where the wheel with ``digest`` is, or would be; raise ValueError for a name that leads elsewhere."""
+        if "/" in filename or "\\" in filename or filename == "..":  # a note of the remote store may say anything
+            msg = f"not a file name: {filename!r}"
+            raise ValueError(msg)
         return self.root / "wheels" / digest.hex / filename
 
     def artifact(self, digest: Digest) -> Path:
@@ -58,59 +77,227 @@ class Store:
         """Return where the bytecode made from ``key`` is, or would be."""
         return self.root / "bytecode" / f"{key.hex}.zip"
 
+    def note(self, subject: str, key: Digest) -> Path:
+        """Return where what is remembered about ``key`` is, or would be."""
+        return self.root / "notes" / subject / f"{key.hex}.json"
+
     def keep(self, temporary: Path, final: Path) -> Path:
-        """Move a finished file from a scratch folder to its ``final`` place, dated so that `trusted` knows it."""
-        final.parent.mkdir(parents=True, exist_ok=True)
-        temporary.chmod(0o644)
-        os.utime(temporary, (_KEPT_AT_S, _KEPT_AT_S))
-        return temporary.replace(final)
+        """Move a finished file from a scratch folder to its ``final`` place, dated so that `trusted` knows it.
+
+        It goes to the remote store behind our back; notes after all that this thread kept before them.
+        """
+        _place(temporary, final)
+        if self.remote and self._is_shared(final):
+            self.remote.put(self._name(final), final)
+        return final
+
+    def bring(self, path: Path, digest: Digest | None = None) -> bool:
+        """Make sure that the object at ``path`` is here, from the remote store if need be; tell whether it is.
+
+        With ``digest`` (wheels, artifacts) wrong bytes are removed, or refused where they come from. Without
+        (bytecode), a file that something wrote to does not count.
+        """
+        if untouched(path):
+            return True
+        if digest and path.is_file():
+            with suppress(FindingsError):
+                trusted(path, digest)
+                return True
+        if self.remote is None or not self._is_shared(path):
+            return False
+        with self.scratch() as folder:
+            draft = folder / "brought"
+            if not self.remote.get(self._name(path), draft, digest):
+                return False
+            _place(draft, path)
+            return True
+
+    def bring_each(self, objects: Mapping[Path, Digest | None]) -> bool:
+        """Do what `bring` does for all ``objects``, many at once; tell whether all are here."""
+        return all(self._each(lambda path: self.bring(path, objects[path]), objects))
 
     def recall(self, subject: str, key: Digest, read: Callable[[Any], _T]) -> _T | None:
         """Return what ``read`` makes of what was remembered about ``key``.
 
         None if nothing was, or if ``read`` raises LookupError, TypeError or ValueError: a torn note,
-        or one that another Slipway wrote in another shape, counts as forgotten.
+        or one that another Slipway wrote in another shape, counts as forgotten. ``read`` may `bring` what the
+        note speaks of. Where that fails, what is remembered next takes the note's place in the remote store, too.
         """
+        note = self.note(subject, key)
+        if self.remote and subject in SHARED_NOTES and not note.is_file():
+            self.bring(note)
         try:
-            return read(json.loads(self._note(subject, key).read_bytes()))
+            value = read(json.loads(note.read_bytes()))
         except (FileNotFoundError, LookupError, TypeError, ValueError):
-            return None
+            value = None
+        if value is None and self.remote:
+            self.remote.doubt(self._name(note))
+        return value
+
+    def recall_each(self, subject: str, keys: Iterable[Digest], read: Callable[[Any], _T | None]) -> dict[Digest, _T]:
+        """Return what `recall` does for each of ``keys`` of which something is known; many at once."""
+        asked = tuple(keys)
+        values = self._each(lambda key: self.recall(subject, key, read), asked)
+        return {key: value for key, value in zip(asked, values, strict=True) if value is not None}
 
     def remember(self, subject: str, key: Digest, value: object) -> None:
         """Keep ``value`` (JSON) about ``key``; it must follow from ``key`` alone."""
         with self.scratch() as folder:
             note = folder / "note"
             note.write_text(json.dumps(value, sort_keys=True), encoding="utf-8")
-            self.keep(note, self._note(subject, key))
+            self.keep(note, self.note(subject, key))
 
-    def _note(self, subject: str, key: Digest) -> Path:
-        return self.root / "notes" / subject / f"{key.hex}.json"
+    @contextmanager
+    def claim(self, key: Digest, *, wait: bool = True) -> Iterator[bool]:
+        """Keep other runners from making what ``key`` stands for meanwhile; yield whether it is ours to make.
+
+        False: another has finished with it, so look again before you make it; without ``wait``, another may
+        still be at it. A holder that dies loses its claim after a while. Without a remote store always ours.
+        """
+        if self.remote is None:
+            yield True
+        else:
+            with self.remote.claim(key, wait=wait) as ours:
+                yield ours
+
+    def each_once(
+        self,
+        jobs: Iterable[_Job],
+        pool: "Executor",
+        *,
+        key: Callable[[_Job], Digest],
+        look: Callable[[_Job], _T | None],
+        make: Callable[[_Job], _T],
+    ) -> dict[_Job, _T]:
+        """Return what ``look`` finds, or else ``make`` makes, for every job; of all runners one makes it.
+
+        Each runner starts with what nobody is at: they share the jobs and do not wait for each other's first.
+        Do not nest: who holds one claim and waits for another may wait for ever.
+        """
+
+        def attempt(job: _Job, wait: bool) -> _T | None:
+            with self.claim(key(job), wait=wait) as ours:
+                if not (ours or wait):
+                    return None
+                value = look(job) if self.remote else None
+                return make(job) if value is None else value
+
+        asked = tuple(jobs)
+        found = dict(zip(asked, self._each(look, asked), strict=True))
+        for wait in (False, True):
+            missing = [job for job in asked if found[job] is None]
+            found.update(zip(missing, pool.map(attempt, missing, [wait] * len(missing)), strict=True))
+        return {job: value for job, value in found.items() if value is not None}
+
+    def _each(self, function: Callable[[_Job], _T], items: Iterable[_Job]) -> list[_T]:
+        if self.remote is None:
+            return [function(item) for item in items]
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(_REQUESTS_AT_ONCE) as pool:
+            return list(pool.map(function, items))
+
+    def _name(self, path: Path) -> str:
+        """Return what the object at ``path`` is called in the remote store."""
+        return path.relative_to(self.root).as_posix()
+
+    def _is_shared(self, path: Path) -> bool:
+        kind, *rest = path.relative_to(self.root).parts
+        return kind in {"wheels", "bytecode", "artifacts"} or (kind == "notes" and rest[0] in SHARED_NOTES)
+
+
+def _place(temporary: Path, final: Path) -> None:
+    final.parent.mkdir(parents=True, exist_ok=True)
+    temporary.chmod(0o644)
+    trust(temporary)
+    temporary.replace(final)
+
+
+@contextmanager
+def full_disk_told(root: Path) -> Iterator[None]:
+    """Turn what a full disk, or one that cannot be written to, raises inside into ToolError."""
+    try:
+        yield
+    except OSError as reason:
+        if reason.errno in _FULL:
+            raise _no_room(root, reason.strerror or str(reason)) from None
+        if reason.errno in _CLOSED and str(reason.filename).startswith(str(root)):
+            raise ToolError(
+                f"the store cannot be written to: {reason.strerror}",
+                facts=[f"folder: {root}", f"at: {reason.filename}"],
+                hint=f"mend the permissions of {root}, or delete it, then run the same command again",
+            ) from None
+        raise
+    except ToolError as reason:
+        no_space = os.strerror(errno.ENOSPC)
+        if any(no_space in fact for fact in reason.facts):  # pip's, or a compiler's
+            raise _no_room(root, no_space, *reason.facts) from None
+        raise
+
+
+def _no_room(root: Path, reason: str, *facts: str) -> ToolError:
+    free = shutil.disk_usage(root).free
+    return ToolError(
+        f"no room for the store: {reason}",
+        facts=[f"folder: {root}", f"free there: {free / 1e6:.1f} MB", "nothing in it is half written", *facts],
+        hint="run `invoke store.prune`, or free some room, then the same command again",
+    )
+
+
+@contextmanager
+def in_use(root: Path, *, alone: bool = False, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Keep the store at ``root`` from being pruned meanwhile; ``alone``, for who prunes it, waits for all others.
+
+    ``on_wait`` is called if there is something to wait for. Ends with the process at the latest. Windows has no
+    such lock, nor has a store that cannot be written to.
+    """
+    try:
+        import fcntl
+
+        root.mkdir(parents=True, exist_ok=True)
+        lock = (root / "lock").open("ab")
+    except (ImportError, OSError):
+        yield
+        return
+    with lock:
+        mode = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
+        try:
+            fcntl.flock(lock, mode | fcntl.LOCK_NB)
+        except BlockingIOError:
+            on_wait()
+            fcntl.flock(lock, mode)
+        yield
 
 
 @cache
 def _sweep(parent: Path) -> None:
     """Remove what killed builds left behind; once in a process is enough."""
-    oldest = time.time() - _ABANDONED_AFTER_S
+    oldest = time.time() - ABANDONED_AFTER_S
     for leftover in parent.iterdir():
         with suppress(FileNotFoundError):  # others come and go
             if leftover.stat().st_mtime < oldest:
                 shutil.rmtree(leftover, ignore_errors=True)
 
 
-def untouched(path: Path) -> bool:
-    """Tell whether the store has ``path``, and nothing wrote to it since it was kept."""
+def untouched(path: Path, size_bytes: int | None = None) -> bool:
+    """Tell whether the store has ``path``, in the right size if that is known, and nothing wrote to it since."""
     try:
-        return path.stat().st_mtime == _KEPT_AT_S
+        status = path.stat()
     except FileNotFoundError:
         return False
+    return status.st_mtime == _KEPT_AT_S and size_bytes in {None, status.st_size}
 
 
 def trusted(path: Path, digest: Digest) -> Path:
     """Return ``path`` of the store; one that was written to since it was kept must be `verified` first."""
     if not untouched(path):
-        verified(path, digest)
-        os.utime(path, (_KEPT_AT_S, _KEPT_AT_S))
+        trust(verified(path, digest))
     return path
+
+
+def trust(path: Path) -> None:
+    """Date ``path``, whose bytes are known to be right, as `keep` does."""
+    os.utime(path, (_KEPT_AT_S, _KEPT_AT_S))
 
 
 def verified(path: Path, digest: Digest) -> Path:

@@ -1,4 +1,6 @@
-"""Find the folder that a verb was asked for."""
+"""Find the folders that a verb was asked for."""
+
+from dataclasses import replace
 
 from build.errors import InputError
 from build.model import FunctionSpec, Workspace
@@ -15,3 +17,24 @@ def function_named(workspace: Workspace, name: str) -> FunctionSpec:
             hint="run `invoke status`" if kebab_problem(name) else f"run `invoke new {name}`, or name another",
         )
     return by_name[name]
+
+
+def narrowed(workspace: Workspace, names: str) -> Workspace:
+    """Return ``workspace`` with the functions in ``names`` (``orders,greeting``) and the layers they use.
+
+    Raises InputError with every name there is no function for.
+    """
+    wanted = {name for name in names.replace(" ", "").split(",") if name}
+    known = {spec.name for spec in workspace.functions}
+    unknown = sorted(wanted - known)
+    if unknown or not wanted:
+        raise InputError(
+            f"--only {names}: expected names of functions",
+            facts=[f"no function `{name}`{did_you_mean(name, known)}" for name in unknown] or ["got none"],
+            hint="run `invoke build`, which builds all there are, and shows their names",
+        )
+    functions = tuple(spec for spec in workspace.functions if spec.name in wanted)
+    layers = {layer for spec in functions for layer in spec.own_layers}
+    return replace(
+        workspace, functions=functions, layers=tuple(layer for layer in workspace.layers if layer.name in layers)
+    )

@@ -28,7 +28,8 @@ LEVELS = [
     "release",
     "local",
     "report",
-    "doctor pipeline",
+    "doctor making",
+    "pipeline",
     "verbs",
     "__main__",
 ]

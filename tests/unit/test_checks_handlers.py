@@ -7,10 +7,12 @@ import pytest
 from build.checks import check
 from build.digest import Digest
 from build.model import Architecture, Artifact, Build, Finding, Runtime, Severity, Target
-from tests.builders import function_spec, layer_spec, make_workspace, write_files
+from build.store.objects import Store
+from tests.builders import function_spec, make_workspace, write_files
 
 X86 = Architecture.X86_64
 PY310 = Runtime(10)
+NOTHING = Build(functions={}, layers={})
 
 
 def built(root: Path, identity: str = "functions/f", members: tuple[str, ...] = ()) -> Artifact:
@@ -27,6 +29,8 @@ def built(root: Path, identity: str = "functions/f", members: tuple[str, ...] = 
         size_bytes=1,
         unzipped_bytes=1,
         source_bytes=1,
+        bytecode_bytes=0,
+        saved={},
         distributions=(),
         changed=True,
     )
@@ -46,7 +50,9 @@ def findings(
     spec = replace(function_spec(folder, target=Target(runtime, X86), layers=layers), handler=handler)
     workspace = make_workspace(root, functions=(spec,))
     held = {(name, X86): built(root, f"layers/{name}", layer_members) for name in layers if not name.startswith("arn:")}
-    return check(workspace, Build(functions={"f": built(root, members=members)}, layers=held))
+    build = Build(functions={"f": built(root, members=members)}, layers=held)
+    found = check(workspace, build, Store(root / "store"))
+    return tuple(finding for finding in found if finding.rule.startswith("handler"))
 
 
 def rules(*args, **kwargs) -> list[str]:
@@ -104,6 +110,25 @@ def test_an_async_handler_is_an_error(tmp_path):
     (finding,) = findings(tmp_path, {"src/app.py": "async def handler(event, context): ..."})
     assert (finding.rule, finding.severity) == ("handler-async", Severity.ERROR)
     assert "async handlers are never awaited by Lambda" in finding.message
+
+
+@pytest.mark.parametrize("body", ["yield 1", "for x in event:\n        yield x", "return (yield from event)"])
+def test_a_handler_that_yields_is_an_error(tmp_path, body):
+    (finding,) = findings(tmp_path, {"src/app.py": f"def handler(event, context):\n    {body}"})
+    assert (finding.rule, finding.severity) == ("handler-generator", Severity.ERROR)
+    assert finding.message.endswith("got a generator from the `yield` in def at src/app.py:1")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "@as_list\ndef handler(event, context):\n    yield 1",
+        "def handler(event, context):\n    def parts():\n        yield 1\n    return list(parts())",
+        "def handler(event, context):\n    return [x for x in event]",
+    ],
+)
+def test_a_handler_that_yields_under_a_decorator_or_in_another_function_is_none_of_ours(tmp_path, source):
+    assert findings(tmp_path, {"src/app.py": source}) == ()
 
 
 def test_a_missing_module_names_the_nearest_one(tmp_path):
@@ -187,23 +212,5 @@ def test_a_handler_that_may_be_in_a_layer_by_arn_is_a_warning(tmp_path):
 
 def test_before_a_build_a_module_not_under_src_is_only_a_warning(tmp_path):
     spec = function_spec(write_files(tmp_path / "functions/f", {"src/.keep": ""}))
-    (finding,) = check(make_workspace(tmp_path, functions=(spec,)), Build(functions={}, layers={}))
+    (finding,) = check(make_workspace(tmp_path, functions=(spec,)), NOTHING, Store(tmp_path / "store"))
     assert (finding.rule, finding.severity) == ("handler-unseen", Severity.WARNING)
-
-
-@pytest.mark.parametrize("path", ["src/json.py", "src/email/__init__.py"])
-def test_a_module_in_place_of_the_standard_librarys_is_a_warning(tmp_path, path):
-    (finding,) = findings(tmp_path, {"src/app.py": "def handler(event, context): ...", path: ""})
-    assert (finding.rule, finding.severity) == ("stdlib-shadowed", Severity.WARNING)
-    assert finding.message.startswith(f"src/{path.split('/')[1]} takes the place of the standard library's")
-
-
-def test_names_of_the_standard_library_deeper_down_or_without_init_do_no_harm(tmp_path):
-    files = {"src/app.py": "def handler(event, context): ...", "src/pkg/json.py": "", "src/email/letter.txt": ""}
-    assert findings(tmp_path, files) == ()
-
-
-def test_a_layers_src_can_take_the_place_of_the_standard_library_too(tmp_path):
-    layer = layer_spec(write_files(tmp_path / "layers/shared", {"src/logging.py": ""}))
-    (finding,) = check(make_workspace(tmp_path, layers=(layer,)), Build(functions={}, layers={}))
-    assert (finding.rule, finding.subject) == ("stdlib-shadowed", "layers/shared")

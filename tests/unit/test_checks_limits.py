@@ -5,13 +5,9 @@ import pytest
 
 from build.checks import check, provider
 from build.checks.limits import ADDED_ENVIRONMENT_BYTES, environment_bytes, policy_chars
-from build.digest import Digest
-from build.locking.locks import read_locks
 from build.model import (
     Architecture,
-    Artifact,
     Build,
-    Distribution,
     Finding,
     FunctionSpec,
     HttpTrigger,
@@ -22,7 +18,6 @@ from build.model import (
     Target,
     Workspace,
 )
-from build.packaging.assemble import build_workspace
 from build.project import quotas
 from build.store.objects import Store
 from tests.builders import function_spec, layer_spec, make_workspace, write_files
@@ -32,32 +27,13 @@ NOTHING = Build(functions={}, layers={})
 MB = 1_000_000
 
 
-def artifact(identity: str, unzipped: int, *, distributions: dict[str, int] | None = None) -> Artifact:
-    held = {} if distributions is None else distributions
-    return Artifact(
-        identity=identity,
-        key=identity.partition("/")[2],
-        architectures=(X86,),
-        path=Path("not-there.zip"),
-        digest=Digest("0" * 64),
-        size_bytes=1,
-        unzipped_bytes=unzipped,
-        source_bytes=0,
-        distributions=tuple(
-            Distribution(name=n, version="1.0", size_bytes=size, wheel=Digest.of_bytes(n.encode()))
-            for n, size in held.items()
-        ),
-        changed=True,
-    )
-
-
 def function(root: Path, *, layers: tuple[str, ...] = ()) -> FunctionSpec:
     write_files(root / "functions/f", {"src/app.py": "def handler(event, context): ...\n"})
     return function_spec(root / "functions/f", layers=layers)
 
 
 def found(workspace: Workspace, build: Build = NOTHING) -> tuple[Finding, ...]:
-    findings = check(workspace, build)
+    findings = check(workspace, build, Store(workspace.generated / "store"))
     assert all("`invoke" in finding.hint for finding in findings)
     return findings
 
@@ -72,16 +48,7 @@ def of_one(spec: FunctionSpec) -> Workspace:
 
 
 def test_a_function_in_order_has_no_findings(tmp_path):
-    built = Build(functions={"f": artifact("functions/f", quotas.UNZIPPED_BYTES)}, layers={})
-    assert found(of_one(function(tmp_path)), built) == ()
-
-
-def test_an_artifact_without_a_file_is_refused_as_lambda_refuses_it(tmp_path):
-    data = layer_spec(write_files(tmp_path / "layers/data", {}))
-    workspace = make_workspace(tmp_path, layers=(data,))
-    store = Store(tmp_path / "store")
-    finding = only(workspace, build_workspace(workspace, read_locks(workspace), store, on_progress=lambda _: None))
-    assert (finding.rule, finding.severity, finding.subject) == ("empty-artifact", Severity.ERROR, "layers/data")
+    assert found(of_one(function(tmp_path)), Build(functions={}, layers={})) == ()
 
 
 @pytest.mark.parametrize(("minor", "rules"), [(13, []), (14, ["runtime-provider"] * 2)])
@@ -98,36 +65,6 @@ def test_the_runtimes_were_measured_with_the_provider_that_is_pinned():
     """If this fails: ask the new provider for python3.14 by `terraform validate`, then set both constants."""
     versions = Path(__file__).parents[2] / "terraform" / "versions.tf"
     assert f'version = "{provider.PROVIDER}"' in versions.read_text("utf-8")
-
-
-def test_a_function_one_byte_too_large_with_its_layers_names_the_largest_distributions(tmp_path):
-    spec = function(tmp_path, layers=("data", "arn:aws:lambda:eu-central-1:123456789012:layer:x:1"))
-    large = {f"d{n}": n * MB for n in range(1, 7)}
-    built = Build(
-        functions={"f": artifact("functions/f", 100 * MB, distributions={"own": 90 * MB})},
-        layers={("data", X86): artifact("layers/data", quotas.UNZIPPED_BYTES - 100 * MB + 1, distributions=large)},
-    )
-    workspace = make_workspace(tmp_path, functions=(spec,), layers=(layer_spec(tmp_path / "layers/data"),))
-    finding = only(workspace, built)
-    assert (finding.rule, finding.severity, finding.subject) == ("function-size", Severity.ERROR, "functions/f")
-    assert finding.message == (
-        "expected at most 262,144,000 bytes, got 262,144,001 (0.0 MB too much) unzipped "
-        "(functions/f 100.0 MB, layers/data 162.1 MB, and 1 layers by ARN of unknown size); "
-        "largest: own 1.0 90.0 MB in functions/f, d6 1.0 6.0 MB in layers/data, d5 1.0 5.0 MB in layers/data, "
-        "d4 1.0 4.0 MB in layers/data, d3 1.0 3.0 MB in layers/data"
-    )
-
-
-def test_a_layer_too_large_by_itself_is_told_once_and_not_for_each_function(tmp_path):
-    spec = function(tmp_path, layers=("data",))
-    built = Build(
-        functions={"f": artifact("functions/f", 1)},
-        layers={("data", X86): artifact("layers/data", quotas.UNZIPPED_BYTES + 1)},
-    )
-    workspace = make_workspace(tmp_path, functions=(spec,), layers=(layer_spec(tmp_path / "layers/data"),))
-    finding = only(workspace, built)
-    assert (finding.rule, finding.subject) == ("layer-size", "layers/data")
-    assert finding.message.endswith("unzipped on x86_64; all of it is the folder's own src/")
 
 
 def test_six_layers_are_one_too_many(tmp_path):

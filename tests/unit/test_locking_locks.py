@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 
 from build.errors import InputError, ToolError
-from build.locking.locks import read_locks, write_locks
+from build.locking.locks import read_locks
+from build.locking.writing import write_locks
 from build.model import Runtime
 from tests.builders import (
     ARM,
@@ -158,7 +159,8 @@ class TestWriting:
         assert "six==" in (folder / "requirements.txt").read_text()
 
     def test_a_lock_fits_the_runtimes_and_layers_of_every_env(self, tmp_path):
-        layer = layer_spec(write_files(tmp_path / "layers/data", {"requirements.txt": "six==1.16.0\n"}))
+        six = lock_line(make_wheel(tmp_path / "index", "six", "1.16.0"))
+        layer = layer_spec(write_files(tmp_path / "layers/data", {"requirements.txt": six}))
         wanted = "six\nold ; python_version < '3.13'\n"
         folder = write_files(tmp_path / "functions/orders", {"requirements.in": wanted})
         make_wheel(tmp_path / "index", "old")

@@ -1,4 +1,6 @@
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from build.locking.requirements import parse_lock, parse_wanted
 
@@ -22,11 +24,54 @@ Six==1.16.0 ; python_version < '3.13' \\
 
 
 def test_every_line_that_pins_nothing_is_told_with_its_number():
-    parsed = parse_lock(
-        f"a>=1 --hash=sha256:{SHA}\n\nb==1\nc==1.* --hash=sha256:{SHA}\n-e .\nd @ file:///d.whl\nnot a line!\n"
-    )
-    assert [problem.split(":")[0] for problem in parsed.problems] == ["1", "3", "4", "5", "6", "7"]
+    parsed = parse_lock(f"a>=1 --hash=sha256:{SHA}\n\nb==1\nc==1.* --hash=sha256:{SHA}\n--unknown x\nnot a line!\n")
+    assert [problem.split(":")[0] for problem in parsed.problems] == ["1", "3", "4", "5", "6"]
     assert not parsed.pins
+
+
+@pytest.mark.parametrize(
+    ("line", "place", "name"),
+    [
+        ("-e ../../libs/shared", "../../libs/shared", ""),
+        ("--editable=./shared[fast]", "./shared", ""),
+        ("./shared[fast] ; python_version >= '3.8'", "./shared", ""),
+        ("shared @ file:../../libs/shared", "file:../../libs/shared", "shared"),
+        ("vendor/a-1.0-py3-none-any.whl", "vendor/a-1.0-py3-none-any.whl", ""),
+        ("a-1.0-py3-none-any.whl", "a-1.0-py3-none-any.whl", ""),
+        ("https://example.invalid/a-1.0.tar.gz", "https://example.invalid/a-1.0.tar.gz", ""),
+        ("a @ https://example.invalid/a.whl#sha256=00", "https://example.invalid/a.whl#sha256=00", "a"),
+        (".", ".", ""),
+    ],
+)
+def test_a_line_may_name_a_place(line, place, name):
+    for parsed in (parse_wanted(f"{line}\n"), parse_lock(f"{line} --hash=sha256:{SHA}\n")):
+        (reference,) = parsed.references
+        assert (reference.place, reference.name) == (place, name)
+        assert reference.extras == (frozenset({"fast"}) if "[fast]" in line else frozenset())
+        assert (reference.marker is not None) == (";" in line)
+        assert not parsed.problems
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a==1.0",
+        "A.b_c==1.0.post1",
+        "a==1.0rc1 ; python_version < '3.9' or sys_platform == 'win32'",
+        "a==1!1.0",
+        "a==1.0+local.1",
+        "a===1.0",
+        "a[x,y]==1.0",
+        "a == 1.0",
+        "a (==1.0)",
+        "a==1.0;python_version<'3.9'",
+    ],
+)
+def test_the_quick_reading_of_a_pin_says_what_packaging_says(line):
+    (pin,) = parse_lock(f"{line} --hash=sha256:{SHA}\n").pins
+    said = Requirement(line)
+    assert (pin.name, [pin.version]) == (canonicalize_name(said.name), [each.version for each in said.specifier])
+    assert str(pin.marker) == str(said.marker)
 
 
 def test_other_algorithms_than_sha256_do_not_count_as_a_hash():
@@ -42,14 +87,8 @@ def test_options_and_comments_of_a_wish_list_are_passed_over():
 
 
 @pytest.mark.parametrize("line", ["-r other.in", "-rother.in", "--requirement=other.in", "--requirement other.in"])
-def test_another_file_in_a_wish_list_is_told_because_its_wishes_would_be_missed(line):
-    parsed = parse_wanted(f"six\n{line}\n")
-    assert parsed.problems == (f"2: {line}: expected what is wanted itself, got another file; copy its lines here",)
-
-
-def test_a_url_fragment_is_not_a_comment():
-    (wish,) = parse_wanted("a @ https://example.invalid/a.whl#sha256=00\n").requirements
-    assert wish.url == "https://example.invalid/a.whl#sha256=00"
+def test_another_file_of_wishes_is_named(line):
+    assert parse_wanted(f"six\n{line}\n").others == ("other.in",)
 
 
 def test_a_torn_hash_is_told_and_not_passed_over():

@@ -1,3 +1,4 @@
+import hashlib
 import os
 import sys
 import zipfile
@@ -6,27 +7,43 @@ from pathlib import Path
 import pytest
 
 from build.digest import Digest
-from build.errors import InputError
+from build.errors import InputError, ToolError
+from build.packaging import archives
 from build.packaging.archives import write_archive
-from build.packaging.trees import SourceFile, below, entry_of, merge, pack, read_source
+from build.packaging.sources import pack, read_source
+from build.packaging.spill import Spill
+from build.packaging.trees import behind, below, merge
 
-TREE = merge(
-    pack(
-        [
-            SourceFile("app.py", False, b"def handler(event, context):\n    return event\n" * 20),
-            SourceFile("bin/run", True, b"#!/bin/sh\n"),
-            SourceFile("data/ünïcode.txt", False, "grün".encode()),
-            SourceFile("empty", False, b""),
-        ],
-        owner="functions/golden",
-    )
-)
 GOLDEN = "sha256:86569bbd28d4357e23ca0d2aaf6100d53ea54bc3f58c829bd97ba7504b8ba1c2"
 
 
+def tree_of(folder: Path, files: dict[str, bytes], *, owner="functions/golden"):
+    """Entries of real files, compressed into a spill beside ``folder``."""
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+        if name.startswith("bin/"):
+            (folder / name).chmod(0o755)
+    with Spill(folder.with_name(f"{folder.name}.spill")) as spill:
+        return pack(read_source(folder, folder), spill, owner=owner)
+
+
+def golden_tree(tmp_path):
+    files = {
+        "app.py": b"def handler(event, context):\n    return event\n" * 20,
+        "bin/run": b"#!/bin/sh\n",
+        "data/ünïcode.txt": "grün".encode(),
+        "empty": b"",
+    }
+    return tree_of(tmp_path / "golden", files)
+
+
 def test_python_reads_the_archive_back(tmp_path):
-    digest, size = write_archive(TREE, tmp_path / "a.zip")
-    assert (digest, size) == (Digest.of_file(tmp_path / "a.zip"), (tmp_path / "a.zip").stat().st_size)
+    written = write_archive(golden_tree(tmp_path), (), tmp_path / "a.zip")
+    assert (written.digest, written.size_bytes) == (
+        Digest.of_file(tmp_path / "a.zip"),
+        (tmp_path / "a.zip").stat().st_size,
+    )
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         assert archive.testzip() is None
         assert archive.namelist() == ["app.py", "bin/run", "data/ünïcode.txt", "empty"]
@@ -38,9 +55,27 @@ def test_python_reads_the_archive_back(tmp_path):
 
 
 def test_the_bytes_of_one_fixed_tree_never_change(tmp_path):
-    """If this fails on purpose, every artifact of every user is deployed anew: raise store.FORMAT, say why."""
-    digest, _ = write_archive(TREE, tmp_path / "a.zip")
-    assert str(digest) == GOLDEN
+    """If this fails on purpose, every artifact of every user is deployed anew: raise bytecode.FORMAT, say why."""
+    assert str(write_archive(golden_tree(tmp_path), (), tmp_path / "a.zip").digest) == GOLDEN
+
+
+@pytest.mark.parametrize("kernel", [True, False])
+def test_what_two_archives_begin_with_is_copied_and_the_bytes_are_the_same(tmp_path, kernel, monkeypatch):
+    """With the kernel's copy and, as on systems without it, by hand."""
+    if kernel and not hasattr(os, "copy_file_range"):
+        pytest.skip("this system has no copy_file_range")
+    if not kernel:
+        monkeypatch.delattr(os, "copy_file_range", raising=False)
+    first = tree_of(tmp_path / "deps", {f"lib/{i}.bin": os.urandom(300_000) for i in range(9)}, owner="lib")
+    one, two = (tree_of(tmp_path / name, {"app.py": name.encode()}) for name in ("one", "two"))
+    beginning = write_archive(first, one, tmp_path / "one.zip").beginning
+    copied = write_archive(beginning, two, tmp_path / "copied.zip")
+    write_archive(first, two, tmp_path / "two.zip")
+    assert (tmp_path / "copied.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+    assert copied.digest.hex == hashlib.sha256((tmp_path / "copied.zip").read_bytes()).hexdigest()
+    with zipfile.ZipFile(tmp_path / "copied.zip") as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == [*(f"lib/{i}.bin" for i in range(9)), "app.py"]
 
 
 def make_source(root: Path, *, order: int) -> Path:
@@ -59,10 +94,11 @@ def test_folder_umask_times_and_order_leave_the_bytes_alone(tmp_path):
     finally:
         os.umask(before)
     os.utime(two / "a.py", (10**9, 10**9))
-    digests = {
-        write_archive(pack(read_source(f, tmp_path), owner="x"), tmp_path / f"{i}.zip")[0]
-        for i, f in enumerate((one, two))
-    }
+    digests = set()
+    for number, folder in enumerate((one, two)):
+        with Spill(tmp_path / "spill") as spill:
+            tree = pack(read_source(folder, tmp_path), spill, owner="x")
+        digests.add(write_archive(tree, (), tmp_path / f"{number}.zip").digest)
     assert len(digests) == 1
 
 
@@ -78,7 +114,8 @@ def test_a_link_to_a_file_of_the_repository_is_that_file(tmp_path):
     src = make_source(tmp_path / "src", order=1)
     (tmp_path / "shared.py").write_text("# shared\n")
     (src / "linked.py").symlink_to("../shared.py")
-    assert {file.path: file.data for file in read_source(src, tmp_path)}["linked.py"] == b"# shared\n"
+    by_path = {file.path: file.place for file in read_source(src, tmp_path)}
+    assert by_path["linked.py"].read_bytes() == b"# shared\n"
 
 
 def test_every_file_that_would_be_left_out_silently_is_named(tmp_path):
@@ -112,31 +149,58 @@ def test_a_missing_source_folder_is_empty(tmp_path):
     assert read_source(tmp_path / "none", tmp_path) == ()
 
 
-def test_two_owners_of_one_path_with_other_bytes_are_refused_and_all_are_named():
-    one = pack(
-        [SourceFile("a.py", False, b"1"), SourceFile("b.py", False, b"1"), SourceFile("same.py", False, b"s")],
-        owner="one",
-    )
-    two = pack(
-        [SourceFile("a.py", False, b"2"), SourceFile("b.py", False, b"2"), SourceFile("same.py", False, b"s")],
-        owner="two",
-    )
-    with pytest.raises(InputError) as caught:
-        merge(one, two)
-    assert [fact.split(":")[0] for fact in caught.value.facts] == ["a.py", "b.py"]
-    assert "in one and, with other bytes, in two" in caught.value.facts[0]
+def test_two_owners_of_one_path_with_other_bytes_are_refused_and_all_are_named(tmp_path):
+    one = tree_of(tmp_path / "one", {"a.py": b"1", "b.py": b"1", "same.py": b"s"}, owner="one")
+    two = tree_of(tmp_path / "two", {"a.py": b"2", "b.py": b"2", "same.py": b"s"}, owner="two")
+    for join in (merge, behind):
+        with pytest.raises(InputError) as caught:
+            join(one, two)
+        assert [fact.split(":")[0] for fact in caught.value.facts] == ["a.py", "b.py"]
+        assert "in one and, with other bytes, in two" in caught.value.facts[0]
 
 
-def test_a_tree_moves_below_a_folder():
-    moved = below("python", [entry_of("a/b.py", b"", executable=False, owner="x")])
+def test_what_is_there_already_is_not_added_behind(tmp_path):
+    one = tree_of(tmp_path / "one", {"same.py": b"s"})
+    two = tree_of(tmp_path / "two", {"new.py": b"n", "same.py": b"s"})
+    assert [entry.path for entry in behind(one, two)] == ["new.py"]
+
+
+def test_a_tree_moves_below_a_folder(tmp_path):
+    moved = below("python", tree_of(tmp_path / "x", {"a/b.py": b""}))
     assert [entry.path for entry in moved] == ["python/a/b.py"]
 
 
 def test_a_source_that_shrank_since_it_was_read_is_not_written_silently(tmp_path):
     """A wheel cut off behind our back must not give a short archive."""
     (tmp_path / "w").write_bytes(b"12345")
-    (entry,) = pack([SourceFile("a", False, b"12345")], owner="x")
-    from dataclasses import replace
-
+    (entry,) = tree_of(tmp_path / "x", {"a": b"12345"})
     with pytest.raises(InputError, match="w is shorter"):
-        write_archive((replace(entry, source=tmp_path / "w", offset=3),), tmp_path / "a.zip")
+        write_archive((entry._replace(source=tmp_path / "w", offset=3),), (), tmp_path / "a.zip")
+
+
+def test_a_source_file_that_is_saved_while_it_is_packed_is_an_error(tmp_path):
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/app.py").write_text("x = 1\n")
+    files = read_source(tmp_path / "src", tmp_path)
+    (tmp_path / "src/app.py").write_text("x = 1 + 1\n")
+    with Spill(tmp_path / "spill") as spill, pytest.raises(ToolError, match="changed while it was being built"):
+        pack(files, spill, owner="x")
+
+
+def test_a_file_too_large_for_memory_is_stored_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr("build.packaging.sources._WHOLE_BYTES", 1000)
+    data = b"model" * 1000
+    tree = tree_of(tmp_path / "src", {"model.bin": data, "small.txt": b"s" * 900})
+    write_archive(tree, (), tmp_path / "a.zip")
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert archive.testzip() is None
+        assert archive.read("model.bin") == data
+        stored = {info.filename: info.compress_type == zipfile.ZIP_STORED for info in archive.infolist()}
+    assert stored == {"model.bin": True, "small.txt": False}
+
+
+def test_more_files_than_a_zip_can_count_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "_MOST_ENTRIES", 1)
+    one, two = (tree_of(tmp_path / name, {name: b""}) for name in ("one", "two"))
+    with pytest.raises(InputError, match="expected at most 1 files, got 2"):
+        write_archive(one, two, tmp_path / "a.zip")

@@ -9,12 +9,13 @@ import pytest
 from packaging.utils import parse_wheel_filename
 
 from build.digest import Digest
-from build.errors import FindingsError, InputError
+from build.errors import InputError
 from build.locking.locks import read_locks, targets_of
 from build.model import Architecture, Runtime, Target
-from build.packaging import assemble, fetch, recipes
+from build.packaging import assemble, fetch, ingredients, recipes
 from build.packaging.assemble import build_workspace
-from build.packaging.trees import read_source
+from build.packaging.sources import read_source
+from build.packaging.wheels import surveyed
 from build.project.profiles import profile_of
 from build.store.objects import Store
 from tests.builders import function_spec, layer_spec, lock_line, make_wheel, make_workspace, write_files
@@ -72,7 +73,7 @@ def test_a_function_ships_its_source_its_wheels_and_their_bytecode(tmp_path, pac
     assert names(artifact) == {"app.py", "six.py"}
     with zipfile.ZipFile(artifact.path) as archive:
         bytecode = [n for n in archive.namelist() if n.endswith(".pyc")]
-        assert bytecode == [f"__pycache__/{m}.cpython-3{HERE.minor}.pyc" for m in ("app", "six")]
+        assert bytecode == [f"__pycache__/{m}.cpython-3{HERE.minor}.pyc" for m in ("six", "app")]
         assert artifact.unzipped_bytes == sum(info.file_size for info in archive.infolist())
     (six_row,) = artifact.distributions
     assert six_row.size_bytes + artifact.source_bytes == artifact.unzipped_bytes
@@ -163,19 +164,18 @@ def test_a_vanished_artifact_is_made_again(tmp_path):
     assert replace(built(workspace).functions["orders"], changed=True) == first
 
 
-def test_a_corrupt_wheel_in_the_store_is_told_and_the_next_build_is_right(tmp_path, package_index):
+def test_a_corrupt_wheel_in_the_store_is_fetched_anew(tmp_path, package_index):
     six = make_wheel(package_index, "six", "1.16.0")
     spec = function(tmp_path, files={"requirements.txt": lock_line(six)})
     workspace = make_workspace(tmp_path, functions=(spec,))
     store = Store(tmp_path / "store")
-    right = built(workspace, store).functions["orders"]
+    built(workspace, store)
     (stored,) = (tmp_path / "store" / "wheels").glob("*/*.whl")
-    stored.write_bytes(stored.read_bytes()[:-1] + b"x")
+    right = stored.read_bytes()
+    stored.write_bytes(right[:-1] + b"x")
     write_files(spec.folder, {"src/app.py": "def handler(event, context): return 2\n"})
-    with pytest.raises(FindingsError, match="in the store is not the file"):
-        built(workspace, store)
-    assert len(list((tmp_path / "store" / "artifacts").iterdir())) == 1, "no half-made artifact"
-    assert built(workspace, store).functions["orders"].digest != right.digest
+    assert names(built(workspace, store).functions["orders"]) == {"app.py", "six/__init__.py"}
+    assert stored.read_bytes() == right
 
 
 def test_an_artifact_that_something_wrote_to_is_made_anew(tmp_path):
@@ -192,7 +192,7 @@ def test_notes_of_another_shape_are_forgotten(tmp_path, package_index):
     workspace = make_workspace(tmp_path, functions=(function(tmp_path, files={"requirements.txt": lock_line(six)}),))
     first = built(workspace).functions["orders"]
     notes = list((tmp_path / "store/notes").rglob("*.json"))
-    assert {note.parent.name for note in notes} == {"archive", "resolved", "wheel"}
+    assert {note.parent.name for note in notes} == {"archive", "resolved", "survey", "wheel"}
     for note in notes:
         note.write_text('{"digest": [[1]]}')
     assert built(workspace).functions["orders"].digest == first.digest
@@ -230,13 +230,56 @@ def test_files_of_all_folders_that_cannot_ship_are_told_at_once(tmp_path):
     ]
 
 
-def test_a_wheel_that_many_share_is_verified_once(tmp_path, package_index, monkeypatch):
+def test_a_wheel_that_many_share_is_read_once(tmp_path, package_index, monkeypatch):
     six = make_wheel(package_index, "six", "1.16.0")
     files, seen = {"requirements.txt": lock_line(six)}, []
     specs = tuple(function(tmp_path, name, files={**files, "src/app.py": f"# {name}\n"}) for name in ("one", "two"))
-    monkeypatch.setattr(assemble, "verified", lambda *at: seen.append(at[1]))
+
+    def noted(wheel, store):
+        seen.append(wheel.digest)
+        return surveyed(wheel, store)
+
+    monkeypatch.setattr(ingredients, "surveyed", noted)
     built(make_workspace(tmp_path, functions=specs, layers=(layer(tmp_path, files=files),)))
     assert seen == [six.digest]
+
+
+def test_functions_with_the_same_distributions_differ_only_behind_them(tmp_path, package_index):
+    big = make_wheel(package_index, "big", files={"big/data.bin": os.urandom(2_000_000)})
+    files = {"requirements.txt": lock_line(big)}
+    specs = tuple(
+        function(tmp_path, name, files={**files, "src/app.py": f"NAME = {name!r}\n"}) for name in ("one", "two")
+    )
+    made = built(make_workspace(tmp_path, functions=specs)).functions
+    for name, artifact in made.items():
+        assert Digest.of_file(artifact.path) == artifact.digest
+        with zipfile.ZipFile(artifact.path) as archive:
+            assert archive.testzip() is None
+            assert archive.read("app.py").decode() == f"NAME = {name!r}\n"
+    one, two = (made[name].path.read_bytes()[:2_000_000] for name in ("one", "two"))
+    assert one == two
+
+
+def test_what_no_function_needs_to_run_is_left_out_and_counted(tmp_path, package_index):
+    shipped = {"fat/__init__.py": "", "fat/data.txt": ""}
+    fat = make_wheel(
+        package_index,
+        "fat",
+        files={**shipped, "fat/tests/test_x.py": "assert 1\n", "fat/x.pyi": "x: int\n", "fat/x.c": ""},
+    )
+    spec = function(tmp_path, files={"requirements.txt": lock_line(fat)})
+    slim = built(make_workspace(tmp_path, functions=(spec,))).functions["orders"]
+    assert names(slim) == {"app.py", *shipped}
+    assert slim.saved == {"tests": len("assert 1\n"), "stubs": len("x: int\n")}
+    kept = built(make_workspace(tmp_path, functions=(replace(spec, keep=("stubs", "tests")),))).functions["orders"]
+    assert names(kept) == {"app.py", *shipped, "fat/tests/test_x.py", "fat/x.pyi"}
+
+
+def test_tests_that_a_distribution_itself_imports_ship(tmp_path, package_index):
+    files = {"odd/__init__.py": "from odd.tests import tools\n", "odd/tests/__init__.py": "", "odd/tests/tools.py": ""}
+    odd = make_wheel(package_index, "odd", files=files)
+    spec = function(tmp_path, files={"requirements.txt": lock_line(odd)})
+    assert names(built(make_workspace(tmp_path, functions=(spec,))).functions["orders"]) == {"app.py", *files}
 
 
 def test_a_layers_source_is_read_once_for_both_architectures(tmp_path, monkeypatch):
@@ -265,3 +308,40 @@ def test_a_source_file_that_clashes_with_a_wheel_is_an_error(tmp_path, package_i
     spec = function(tmp_path, files={"requirements.txt": lock_line(clash)})
     with pytest.raises(InputError, match="two owners"):
         built(make_workspace(tmp_path, functions=(spec,)))
+
+
+def test_bytecode_that_would_not_fit_stays_out_but_for_what_the_handler_imports_first(
+    tmp_path, package_index, monkeypatch
+):
+    body = "".join(f"def f{i}(a, b=({i}, 'x')):\n    return a, b, {i}\n" for i in range(200))
+    big = make_wheel(package_index, "big", files={f"big/{m}.py": body for m in ("__init__", "a_never", "used", "z")})
+    spec = function(
+        tmp_path, files={"requirements.txt": lock_line(big), "src/app.py": "import big.used\ndef handler(e, c): ...\n"}
+    )
+    workspace = make_workspace(tmp_path, functions=(spec,))
+    whole = built(workspace).functions["orders"]
+    quota = whole.unzipped_bytes - 1
+    monkeypatch.setattr(assemble, "UNZIPPED_BYTES", quota)
+    limited = built(workspace).functions["orders"]
+    assert limited.unzipped_bytes <= quota
+    assert limited.saved["bytecode"] == whole.bytecode_bytes - limited.bytecode_bytes > 0
+    with zipfile.ZipFile(limited.path) as archive:
+        compiled = {name.split("/")[-1].split(".")[0] for name in archive.namelist() if name.endswith(".pyc")}
+    assert compiled == {"app", "__init__", "used", "a_never"}
+    assert not built(workspace).functions["orders"].changed
+
+
+def test_a_layer_gives_way_where_a_functions_own_bytecode_is_not_enough(tmp_path, package_index, monkeypatch):
+    body = "".join(f"def f{i}(a):\n    return a, {i}\n" for i in range(200))
+    big = make_wheel(package_index, "big", files={f"big/{m}.py": body for m in ("__init__", "other")})
+    data = layer(tmp_path, files={"requirements.txt": lock_line(big)}, architectures=(Architecture.X86_64,))
+    spec = function(tmp_path, files={"src/app.py": "import big\ndef handler(e, c): ...\n"}, layers=("data",))
+    workspace = make_workspace(tmp_path, functions=(spec,), layers=(data,))
+    whole = built(workspace)
+    quota = sum(artifact.unzipped_bytes - artifact.bytecode_bytes for artifact in whole.artifacts) + 8_000
+    monkeypatch.setattr(assemble, "UNZIPPED_BYTES", quota)
+    made = built(workspace)
+    assert sum(artifact.unzipped_bytes for artifact in made.artifacts) <= quota
+    with zipfile.ZipFile(made.layers["data", Architecture.X86_64].path) as archive:
+        compiled = [name for name in archive.namelist() if name.endswith(".pyc")]
+    assert len(compiled) < 2

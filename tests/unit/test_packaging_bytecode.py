@@ -8,18 +8,27 @@ import pytest
 
 from build.model import Runtime
 from build.packaging import bytecode
-from build.packaging.archives import write_archive
-from build.packaging.bytecode import compile_source, compile_wheel, read_overlay
-from build.packaging.trees import SourceFile
+from build.packaging.bytecode import compile_source, compile_wheel
+from build.packaging.ingredients import entries_of
+from build.packaging.sources import read_source
+from build.packaging.zips import read_directory
 from build.store.objects import Store
-from tests.builders import make_wheel
+from tests.builders import make_wheel, write_files
 
 HERE = Runtime(sys.version_info.minor)
 TAG = sys.implementation.cache_tag
 
 
 def overlay_of(tmp_path, wheel, mount="/var/task", store="store"):
-    return compile_wheel(wheel, HERE, mount, Store(tmp_path / store))
+    return compile_wheel(wheel, tree_of(wheel), HERE, mount, Store(tmp_path / store))
+
+
+def tree_of(wheel):
+    return entries_of(read_directory(wheel.path), wheel.path, wheel.name)
+
+
+def source_of(tmp_path, files):
+    return read_source(write_files(tmp_path / "src", files), tmp_path)
 
 
 def test_every_module_has_bytecode_that_python_trusts_unchecked(tmp_path):
@@ -71,7 +80,7 @@ def test_what_does_not_compile_is_passed_over(tmp_path):
 
 def test_a_wheel_without_modules_gives_an_empty_overlay(tmp_path):
     wheel = make_wheel(tmp_path, "demo", files={"demo.txt": "x"})
-    assert read_overlay(overlay_of(tmp_path, wheel), owner="demo") == ()
+    assert read_directory(overlay_of(tmp_path, wheel)) == ()
 
 
 def test_it_is_made_once(tmp_path):
@@ -90,30 +99,38 @@ def test_a_damaged_overlay_is_made_anew(tmp_path):
 
 
 def test_a_functions_own_source_is_compiled_too(tmp_path):
-    files = [SourceFile("app.py", False, b"x = 1\n"), SourceFile("data.json", False, b"{}")]
-    tree, failed = compile_source(files, HERE, "/var/task", Store(tmp_path), owner="functions/x")
-    assert [(entry.path, entry.owner) for entry in tree] == [(f"__pycache__/app.{TAG}.pyc", "functions/x")]
+    files = source_of(tmp_path, {"app.py": "x = 1\n", "data.json": "{}"})
+    overlay, failed = compile_source(files, HERE, "/var/task", Store(tmp_path / "store"), owner="functions/x")
+    assert overlay is not None
     assert not failed
+    assert [member.name for member in read_directory(overlay)] == [f"__pycache__/app.{TAG}.pyc"]
+
+
+def test_own_source_that_does_not_compile_is_told_and_leaves_nothing(tmp_path):
+    files = source_of(tmp_path, {"app.py": "x = 1\n", "bad.py": "def f(:\n"})
+    overlay, failed = compile_source(files, HERE, "/var/task", Store(tmp_path / "store"), owner="functions/x")
+    assert (overlay, list(failed)) == (None, ["bad.py"])
+    assert not (tmp_path / "store/bytecode").exists()
 
 
 def test_a_hot_fix_of_a_functions_own_source_takes_effect(tmp_path):
     """As in the AWS console: the source is replaced, the bytecode beside it stays."""
-    files = [SourceFile("app.py", False, b"VALUE = 'shipped'\n")]
-    tree, _ = compile_source(files, HERE, "/var/task", Store(tmp_path), owner="functions/x")
-    write_archive(tree, tmp_path / "a.zip")
-    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+    files = source_of(tmp_path, {"app.py": "VALUE = 'shipped'\n"})
+    overlay, _ = compile_source(files, HERE, "/var/task", Store(tmp_path / "store"), owner="functions/x")
+    assert overlay is not None
+    with zipfile.ZipFile(overlay) as archive:
         archive.extractall(tmp_path / "task")
     (tmp_path / "task" / "app.py").write_text("VALUE = 'fixed'\n")
     run = [sys.executable, "-B", "-c", "import app; print(app.VALUE)"]
     assert subprocess.run(run, cwd=tmp_path / "task", capture_output=True, text=True, check=True).stdout == "fixed\n"
 
 
-def test_the_key_follows_the_patch_release(tmp_path, monkeypatch):
-    wheel, keys = make_wheel(tmp_path, "demo"), set()
+def test_another_patch_release_makes_other_bytecode(tmp_path, monkeypatch):
+    wheel, places = make_wheel(tmp_path, "demo"), set()
     for release in ("3.13.0", "3.13.1"):
         monkeypatch.setattr(bytecode, "release_of", lambda _, release=release: release)
-        keys.add(bytecode.bytecode_key(wheel, Runtime(13), "/var/task"))
-    assert len(keys) == 2
+        places.add(overlay_of(tmp_path, wheel))
+    assert len(places) == 2
 
 
 @pytest.mark.slow
@@ -129,5 +146,6 @@ def test_every_runtimes_own_python_makes_the_same_bytes_twice(tmp_path, minor, m
     for store, seed in (("s1", "1"), ("s2", "2")):
         monkeypatch.setenv("PYTHONHASHSEED", seed)
         wheel = make_wheel(tmp_path / store, "demo", files=files)
-        made.append(compile_wheel(wheel, Runtime(minor), "/var/task", Store(tmp_path / store / "store")).read_bytes())
+        at = Store(tmp_path / store / "store")
+        made.append(compile_wheel(wheel, tree_of(wheel), Runtime(minor), "/var/task", at).read_bytes())
     assert made[0] == made[1]

@@ -1,112 +1,131 @@
+import shutil
+import sys
+from dataclasses import replace
 from pathlib import Path
 
+import packaging.markers
 import pytest
 
-from build.errors import InputError, ToolError
+from build.digest import Digest
+from build.errors import FindingsError, InputError
 from build.locking.locks import read_locks
-from build.locking.requirements import parse_lock
-from build.packaging import fetch
-from build.packaging.resolve import Request, _walk, resolve
+from build.model import Runtime, Target
+from build.packaging.fetch import _take_in
+from build.packaging.resolve import Request, _walk, require, resolve
+from build.packaging.wheels import surveyed
 from build.store.objects import Store
 from tests.builders import ARM, X86, function_spec, lock_line, make_wheel, make_workspace, write_files
 
 
-def resolved(tmp_path: Path, locks: dict[str, dict[str, str]], target=X86, say=lambda _: None):
+def requests_of(tmp_path: Path, locks: dict[str, dict[str, str]], target=X86):
     specs = tuple(function_spec(write_files(tmp_path / "functions" / n, f), target=target) for n, f in locks.items())
-    read = read_locks(make_workspace(tmp_path, functions=specs))
-    return resolve([Request(lock, target) for lock in read.values()], Store(tmp_path / "store"), on_progress=say)
+    return [Request(lock, target) for lock in read_locks(make_workspace(tmp_path, functions=specs)).values()]
 
 
-def test_wheels_come_from_the_index_once_and_from_the_store_afterwards(tmp_path, package_index):
+def resolved(tmp_path: Path, locks: dict[str, dict[str, str]], target=X86, say=lambda _: None):
+    return resolve(requests_of(tmp_path, locks, target), Store(tmp_path / "store"), on_progress=say)
+
+
+def test_wheels_come_from_the_index_once_and_are_known_afterwards(tmp_path, package_index):
     six = make_wheel(package_index, "six", "1.16.0")
     said: list[str] = []
-    locks = {"one": {"requirements.txt": lock_line(six)}}
-    (wheel,) = resolved(tmp_path, locks, say=said.append)["functions/one", X86]
+    locks = {"one": {"requirements.txt": lock_line(six)}, "two": {"requirements.txt": lock_line(six)}}
+    first = resolved(tmp_path, locks, say=said.append)
+    (wheel,) = first["functions/one", X86]
+    assert first["functions/two", X86] == (wheel,)
     assert wheel.digest == six.digest
     assert wheel.path.read_bytes() == six.path.read_bytes()
+    assert said[0] == f"fetching 1 wheel for {X86}: six"
+    assert said[1].startswith("fetched 1 wheel in ")
+    assert said[1].endswith(f": 1 from folders for {X86}")
     six.path.unlink()
-    assert resolved(tmp_path, locks, say=said.append)["functions/one", X86] == (wheel,)
-    assert len(said) == 1
+    assert resolved(tmp_path, locks, say=said.append) == first
+    assert len(said) == 2
 
 
-def test_the_wheel_of_the_targets_architecture_is_chosen(tmp_path, package_index):
-    x86 = make_wheel(package_index, "fast", tag="cp313-cp313-manylinux_2_28_x86_64")
-    arm = make_wheel(package_index, "fast", tag="cp313-cp313-manylinux_2_17_aarch64")
-    make_wheel(package_index, "fast", tag="cp313-cp313-macosx_11_0_arm64")
-    locks = {"one": {"requirements.txt": lock_line(x86, arm)}}
-    assert resolved(tmp_path, locks, ARM)["functions/one", ARM][0].path.name == arm.path.name
-    assert resolved(tmp_path, locks, X86)["functions/one", X86][0].path.name == x86.path.name
+class TestAWheelWhoseFileIsGone:
+    @pytest.fixture
+    def gone(self, tmp_path, package_index):
+        """A store that knows the wheels of one function, and has lost the file of one of them."""
+        made = [make_wheel(package_index, name) for name in ("kept", "lost")]
+        requests = requests_of(tmp_path, {"one": {"requirements.txt": "".join(map(lock_line, made))}})
+        store = Store(tmp_path / "store")
+        with store.scratch() as folder:  # as pip would leave them
+            for wheel in made:
+                (folder / "wheels").mkdir(exist_ok=True)
+                shutil.copy(wheel.path, folder / "wheels")
+            pins = {pin.name: pin for pin in requests[0].lock.pins}
+            assert len(list(_take_in(folder / "wheels", pins, X86, store))) == 2
+        wheels = resolve(requests, store, on_progress=lambda _: None)["functions/one", X86]
+        wheels[1].path.unlink()
+        return requests, store, wheels
+
+    def test_is_still_known(self, gone):
+        requests, store, wheels = gone
+        said: list[str] = []
+        assert resolve(requests, store, on_progress=said.append)["functions/one", X86] == wheels
+        assert said == []
+
+    def test_is_fetched_again_where_it_is_required_and_nothing_else_is(self, gone):
+        requests, store, wheels = gone
+        said: list[str] = []
+        require(wheels, requests, store, on_progress=said.append)
+        assert wheels[1].path.is_file()
+        assert said[0] == f"fetching 1 wheel for {X86}: lost"
+        said.clear()
+        require(wheels, requests, store, on_progress=said.append)
+        assert said == []
+
+    @pytest.mark.slow
+    def test_that_comes_back_as_another_file_is_told(self, gone):
+        requests, store, wheels = gone
+        other = replace(wheels[1], path=store.wheel(Digest.of_bytes(b""), "lost-1.0-py3-none-any.whl"))
+        with pytest.raises(FindingsError, match="other wheels than it did") as caught:
+            require([other], requests, store, on_progress=lambda _: None)
+        assert caught.value.facts[0].startswith("lost 1.0: expected lost-1.0-py3-none-any.whl")
 
 
-def test_every_distribution_without_a_wheel_for_the_target_is_named_at_once(tmp_path, package_index):
-    old = make_wheel(package_index, "old", tag="cp312-cp312-manylinux2014_aarch64")
-    mac = make_wheel(package_index, "mac", tag="cp313-cp313-macosx_11_0_arm64")
-    with pytest.raises(InputError, match="without a wheel") as caught:
-        resolved(tmp_path, {"one": {"requirements.txt": lock_line(old) + lock_line(mac)}}, ARM)
-    assert caught.value.facts == (
-        "functions/one: mac 1.0 on python3.13 on arm64: no wheel for it",
-        "functions/one: old 1.0 on python3.13 on arm64: no wheel for it",
-    )
+MAC = {"sys_platform": "darwin", "platform_system": "Darwin", "platform_machine": "arm64", "os_name": "posix"}
+WINDOWS = {"sys_platform": "win32", "platform_system": "Windows", "platform_machine": "AMD64", "os_name": "nt"}
 
 
-def test_a_file_whose_digest_the_lock_does_not_name_is_refused(tmp_path, package_index):
-    locked = make_wheel(tmp_path / "elsewhere", "six", "1.16.0", files={"six.py": "good"})
-    make_wheel(package_index, "six", "1.16.0", files={"six.py": "evil"})
-    with pytest.raises(InputError) as caught:
-        resolved(tmp_path, {"one": {"requirements.txt": lock_line(locked)}})
-    assert "no wheel for it that the lock allows" in caught.value.facts[0]
-    assert not list((tmp_path / "store").glob("wheels/*/*"))
+@pytest.mark.parametrize(("platform", "environment"), [("darwin", MAC), ("win32", WINDOWS)])
+def test_a_mac_and_a_windows_machine_resolve_to_the_same_wheels(tmp_path, monkeypatch, platform, environment):
+    """Markers in the lock, in METADATA, and of extras; no pip here, it only ever gets explicit pins."""
+    lines = [
+        f'only-{name} ; {name} == "{value}"'
+        for name, value in (
+            ("sys_platform", "linux"),
+            ("platform_machine", "aarch64"),
+            ("python_version", "3.13"),
+            ("implementation_name", "cpython"),
+        )
+    ]
+    hosts = [
+        f'never ; sys_platform == "{platform}"',
+        f'never ; platform_machine == "{environment["platform_machine"]}"',
+    ]
+    app = make_wheel(tmp_path, "app", requires=[*lines, *hosts, 'deep ; extra == "fast" and os_name == "posix"'])
+    names = ["deep", *(line.split()[0].replace("_", "-") for line in lines)]
+    wheels = [app, *(make_wheel(tmp_path, name) for name in names)]
+    locked = [lock_line(app), lock_line(wheels[1], marker='os_name == "posix"')]
+    locked += [lock_line(w, marker=line.partition(";")[2].strip()) for w, line in zip(wheels[2:], lines, strict=True)]
+    locked.append(f'never==1 ; sys_platform == "{platform}" --hash=sha256:{"0" * 64}\n')
+    files = {"requirements.in": "app[fast]\n", "requirements.txt": "".join(locked)}
 
+    def told():
+        (request,) = requests_of(tmp_path, {"one": files}, ARM)
+        store = Store(tmp_path / "store")
+        selected = [pin.name for pin in request.lock.selected(ARM)]
+        assert sorted(selected) == sorted(wheel.name.replace("_", "-") for wheel in wheels)
+        return request.key, _walk(request, {wheel.name: surveyed(wheel, store) for wheel in wheels})
 
-def test_two_versions_of_one_distribution_go_to_pip_one_after_the_other():
-    """In one call pip would find no version that is both."""
-    old, new, other = parse_lock("".join(f"{pin} --hash=sha256:{'0' * 64}\n" for pin in ("a==1", "a==2", "b==1"))).pins
-    batches = fetch._batches([(old, X86), (new, X86), (other, X86), (old, ARM)])
-    assert list(batches) == [(X86, [old, other]), (X86, [new]), (ARM, [old])]
-
-
-def brought_by_another_target(tmp_path, wheel):
-    place = Store(tmp_path / "store").wheel(wheel.digest, wheel.path.name)
-    place.parent.mkdir(parents=True)
-    return wheel.path.replace(place)
-
-
-def test_a_wheel_that_is_the_locks_only_file_is_not_fetched_again_for_another_target(tmp_path, package_index):
-    pure = make_wheel(package_index, "pure")
-    stored = brought_by_another_target(tmp_path, pure)
-    said: list[str] = []
-    (wheel,) = resolved(tmp_path, {"one": {"requirements.txt": lock_line(pure)}}, say=said.append)["functions/one", X86]
-    assert (wheel.path, said) == (stored, [])
-
-
-def test_among_several_files_the_store_does_not_decide(tmp_path, package_index):
-    """Else what was built before would decide what is built now: a compiled wheel is better than a pure one."""
-    pure = make_wheel(package_index, "fast")
-    arm = make_wheel(package_index, "fast", tag="cp313-cp313-manylinux2014_aarch64", files={"fast.so": "x"})
-    brought_by_another_target(tmp_path, pure)
-    locks = {"one": {"requirements.txt": lock_line(pure, arm)}}
-    assert resolved(tmp_path, locks, ARM)["functions/one", ARM][0].path.name == arm.path.name
-
-
-@pytest.mark.parametrize(
-    ("name", "printed", "unreachable", "other_files"),
-    [
-        ("pyopenssl", "ERROR: No matching distribution found for pyopenssl==1.0", False, False),
-        ("xxhash", "ERROR: No matching distribution found for xxhash==1.0", False, False),
-        ("connection", "ERROR: No matching distribution found for connection-timed-out==1.0", False, False),
-        ("six", "WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError(…)'", True, False),
-        ("six", "error: ssl-verification-failed", True, False),
-        ("six", "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", False, True),
-    ],
-)
-def test_pips_own_phrases_tell_why_and_no_name_does(name, printed, unreachable, other_files):
-    ran = f"ran: pip download --cert ssl/timed out/DO NOT MATCH THE HASHES/{name} after connection broken by"
-    reason = ToolError("failed", facts=[ran, printed], hint="run `invoke build`")
-    assert fetch._is_unreachable(reason) is unreachable
-    pin = parse_lock(f"{name}==1.0 --hash=sha256:{'0' * 64}\n").pins[0]
-    told = fetch._failure([((pin, X86), reason)], {(pin, X86): "functions/one"})
-    assert (told is reason) is unreachable
-    assert any(fact.endswith("that the lock allows") for fact in told.facts) is other_files
+    here = told()
+    assert here[1] == []
+    host = {**packaging.markers.default_environment(), **environment, "python_version": "3.12"}
+    monkeypatch.setattr(packaging.markers, "default_environment", lambda: host)
+    monkeypatch.setattr(sys, "platform", platform)
+    assert told() == here
 
 
 class TestTheWalkOverMetadata:
@@ -116,7 +135,8 @@ class TestTheWalkOverMetadata:
         files = {"requirements.txt": "".join(map(lock_line, wheels))}
         folder = write_files(tmp_path / "functions/one", {**files, **({"requirements.in": wanted} if wanted else {})})
         (lock,) = read_locks(make_workspace(tmp_path, functions=(function_spec(folder, target=target),))).values()
-        return _walk(Request(lock, target), tuple(wheels))
+        store = Store(tmp_path / "store")
+        return _walk(Request(lock, target), {wheel.name: surveyed(wheel, store) for wheel in wheels})
 
     def test_what_a_wheel_needs_and_the_lock_misses_is_told(self, tmp_path):
         app = make_wheel(tmp_path, "app", requires=["needed>=1", 'win ; sys_platform == "win32"'])
@@ -142,9 +162,28 @@ class TestTheWalkOverMetadata:
         a, b = make_wheel(tmp_path, "a", requires=["b"]), make_wheel(tmp_path, "b", requires=["a"])
         assert self.walked(tmp_path, [a, b], wanted="a\n") == []
 
-    def test_a_wheel_that_says_it_is_another_is_told(self, tmp_path):
-        (told,) = self.walked(tmp_path, [make_wheel(tmp_path, "liar", metadata_name="honest")])
-        assert "its METADATA says honest 1.0" in told
+    def test_a_full_version_is_that_of_the_runtime(self, tmp_path):
+        lines = ['early ; python_full_version < "3.13.1"', 'late ; python_full_version >= "3.13.1"']
+        app, late = make_wheel(tmp_path, "app", requires=lines), make_wheel(tmp_path, "late")
+        assert self.walked(tmp_path, [app, late], wanted="app\n") == []
+
+    @pytest.mark.parametrize(
+        ("says", "minor", "fits"),
+        [
+            (">=3.9", 13, True),
+            (">=3.13.1", 13, True),
+            (">=3.14", 13, False),
+            ("<3.13,>=3.9", 13, False),
+            ("odd", 13, True),
+        ],
+    )
+    def test_a_wheel_for_other_pythons_is_told(self, tmp_path, says, minor, fits):
+        wheel = make_wheel(tmp_path, "picky")
+        survey = replace(surveyed(wheel, Store(tmp_path / "store")), requires_python=says)
+        target = Target(Runtime(minor), X86.architecture)
+        (request,) = requests_of(tmp_path, {"one": {"requirements.txt": lock_line(wheel)}}, target)
+        told = _walk(request, {"picky": survey})
+        assert told == [] if fits else f"picky 1.0 needs Python {says}, got 3.{minor}." in told[0]
 
     def test_what_is_locked_and_nothing_wants_any_more_is_told(self, tmp_path, package_index):
         app, left_over = make_wheel(package_index, "app"), make_wheel(package_index, "left-over")

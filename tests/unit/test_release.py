@@ -51,6 +51,8 @@ def artifact(tmp_path, data=b"zip", name="orders"):
         size_bytes=len(data),
         unzipped_bytes=10,
         source_bytes=10,
+        bytecode_bytes=0,
+        saved={},
         distributions=(),
         changed=True,
     )

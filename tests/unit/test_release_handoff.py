@@ -24,6 +24,8 @@ def published(identity, key, *architectures):
         size_bytes=4,
         unzipped_bytes=4,
         source_bytes=4,
+        bytecode_bytes=0,
+        saved={},
         distributions=(),
         changed=False,
     )

@@ -33,7 +33,7 @@ def test_every_verb_and_option_is_documented(name, task):
     assert len(rows) == 1, f"docs/reference/verbs.md has {len(rows)} rows for {name}"
     for argument in task.get_arguments():
         if argument.name not in task.positional:
-            option = f"`--{argument.name.replace('_', '-')}`"
+            option = f"`--{argument.name.strip('_').replace('_', '-')}`"
             assert option in rows[0], f"{name} {option} is not in its row"
 
 

@@ -40,22 +40,26 @@ def _lay_out_path(opt: str) -> None:
     os.environ.setdefault("PYTHONPATH", runtime)  # for Pythons that the function starts
 
 
-def main() -> None:
-    """Serve events until the cloud ends this process."""
-    parent, opt = int(sys.argv[1]), sys.argv[2]
+def prepare(parent: int, opt: str) -> None:
+    """Make this process what Lambda's is before awslambdaric takes over; it ends when ``parent`` does."""
     if sys.platform == "linux":
         _die_with(parent)
     _lay_out_path(opt)
+    try:
+        import runtime_client  # type: ignore[import-not-found,unused-ignore] # noqa: F401
+    except ImportError:
+        _use_portable_client()
+
+
+def main() -> None:
+    """Serve events until the cloud ends this process."""
+    prepare(int(sys.argv[1]), sys.argv[2])
     site.setquit()  # exit() and help(), which -S leaves out
     site.sethelper()
     # A frame of awslambdaric's own format can stand between lines of text (see function_logs.Splitter), so log records
     # of several lines stay whole, as on Lambda.
     os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(os.dup(1))
     sys.argv = [sys.argv[0], os.environ["_HANDLER"]]
-    try:
-        import runtime_client  # type: ignore[import-not-found,unused-ignore] # noqa: F401
-    except ImportError:
-        _use_portable_client()
     from awslambdaric.__main__ import main as serve  # type: ignore[import-not-found,unused-ignore]
 
     serve(sys.argv)

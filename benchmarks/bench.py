@@ -1,0 +1,133 @@
+"""`invoke bench`: install the peers, race, show and write the results."""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from benchmarks.entrants import Entrant
+from benchmarks.environments import installed
+from benchmarks.machine import this_machine
+from benchmarks.measure import RunFailedError
+from benchmarks.peers import PEERS
+from benchmarks.race import FULL, QUICK, Clock, Contest, Depth
+from benchmarks.results import Floor, Import, Product, Race, Results, Scale
+from benchmarks.scaling import floor_of, imports_of, scales_of
+from benchmarks.slipway import Slipway
+from benchmarks.workloads import WORKLOADS, Workload
+from build.errors import InputError
+
+_T = TypeVar("_T")
+SCALE = "scale"
+"""The name of the growing repository among the workloads."""
+_SHARE = 0.65
+"""Of the time that is left, how much a workload may take."""
+NOBODY = "none"
+"""Said for ``peers``: Slipway alone."""
+
+
+def bench(root: Path, *, quick: bool, only: str, peers: str, publish: bool) -> None:
+    """Race Slipway of ``root`` against its peers; print the tables, and write them below .artifacts/bench/.
+
+    ``only`` and ``peers`` choose by name, with commas; empty means all of that depth. ``publish`` writes to
+    docs/benchmarks/, too. Raises InputError for names that do not exist.
+    """
+    if os.name != "posix":
+        raise InputError("the peers are told what to do in sh", hint="run `invoke bench` on Linux, macOS or in WSL")
+    depth = QUICK if quick else FULL
+    chosen = _chosen(only, [*WORKLOADS, SCALE], "workload") or [*depth.workloads, SCALE]
+    rivals = [] if peers == NOBODY else _chosen(peers, list(PEERS), "peer") or list(depth.peers)
+    place = root / ".artifacts/bench"
+    place.mkdir(parents=True, exist_ok=True)
+    # Not in a temporary folder of the system: that may be in memory, and is no place for what is built.
+    with tempfile.TemporaryDirectory(prefix="run-", dir=place) as scratch:
+        results = _raced(root, depth, chosen, rivals, Path(scratch))
+    from benchmarks.showing import show, write
+
+    show(results)
+    for folder in [place, *([root / "docs/benchmarks"] if publish else [])]:
+        say(f"written: {', '.join(str(path.relative_to(root)) for path in write(results, folder))}")
+
+
+def say(text: str) -> None:
+    """Say ``text`` on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _raced(root: Path, depth: Depth, chosen: list[str], rivals: list[str], scratch: Path) -> Results:
+    machine, clock, slipway = this_machine(), Clock(depth.limit_s), Slipway(root=root)
+    workloads = [WORKLOADS[name] for name in chosen if name != SCALE]
+    entrants, refused = _entrants(slipway, rivals, workloads, root / ".artifacts/bench/peers")
+    found: list[Race | Product | Floor | Import | Scale] = []
+    for workload in workloads:
+        part = clock.part(_SHARE)
+        contest = Contest(workload, entrants, place=scratch / workload.name, depth=depth, clock=part, say=say)
+        contest.run()
+        found += [*contest.races, *contest.products, *_alone(slipway, contest, depth, clock.part(_SHARE))]
+        shutil.rmtree(scratch / workload.name)
+    if SCALE in chosen:
+        found += scales_of(slipway, scratch, depth, clock, say)
+    return Results(
+        machine=machine,
+        depth=depth.name,
+        entrants={entrant.key: entrant.title for entrant in entrants},
+        refused=refused,
+        workloads={workload.name: workload.title for workload in workloads},
+        races=_of(Race, found),
+        products=_of(Product, found),
+        floors=_of(Floor, found),
+        imports=_of(Import, found),
+        scales=_of(Scale, found),
+    )
+
+
+def _of(kind: type[_T], found: Iterable[object]) -> tuple[_T, ...]:
+    return tuple(each for each in found if isinstance(each, kind))
+
+
+def _alone(slipway: Slipway, contest: Contest, depth: Depth, clock: Clock) -> Iterator[Floor | Import]:
+    """Measure what concerns Slipway alone, where the contest left it, if there is time."""
+    site = contest.our_site
+    if not site or clock.left_s <= 0:
+        return
+    try:
+        say(f"{site.workload.name}: the physical floor")
+        yield floor_of(slipway, site, depth.rounds, clock)
+        if site.workload.imports and site.workload.runs_here and clock.left_s > 0:
+            say(f"{site.workload.name}: importing the result")
+            yield from imports_of(slipway, site, depth.rounds, clock)
+    except RunFailedError as reason:
+        say(f"{site.workload.name}: {reason}\n{reason.tail}".rstrip())
+
+
+def _entrants(
+    slipway: Slipway, rivals: Iterable[str], workloads: Iterable[Workload], place: Path
+) -> tuple[list[Entrant], dict[str, str]]:
+    """Return Slipway, every peer that could be installed, and why the others could not."""
+    entrants: list[Entrant] = [slipway]
+    refused: dict[str, str] = {}
+    sets = {workload.functions[0].wants for workload in workloads if not workload.is_many}
+    for key in rivals:
+        peer = PEERS[key]
+        say(f"installing {peer.name} {peer.version}, unless it is there")
+        try:
+            entrants.append(installed(peer, sets, place))
+        except RunFailedError as reason:
+            refused[f"{peer.name} {peer.version}"] = str(reason)
+            say(f"{peer.name} {reason}\n{reason.tail}".rstrip())
+    return entrants, refused
+
+
+def _chosen(said: str, known: Iterable[str], kind: str) -> list[str]:
+    names = [name.strip() for name in said.split(",") if name.strip()]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise InputError(
+            f"no such {kind}",
+            facts=[f"got {name}: expected one of {', '.join(known)}" for name in unknown],
+            hint="run `invoke --help bench`",
+        )
+    return names

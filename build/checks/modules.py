@@ -1,0 +1,51 @@
+"""The modules of a src/ folder, each read once in a run."""
+
+from collections.abc import Mapping
+from functools import cache, lru_cache
+from pathlib import Path
+
+from build import process
+from build.checks import facts
+from build.checks.facts import Facts
+from build.model import Runtime
+from build.packaging.sources import SourceFile, read_source
+from build.project.interpreters import interpreter_of
+
+
+@cache
+def files_of(folder: Path, root: Path) -> tuple[SourceFile, ...]:
+    """Return what ships of the src/ in ``folder``."""
+    return read_source(folder / "src", root)
+
+
+def own_modules(folder: Path, root: Path) -> Mapping[str, SourceFile]:
+    """Return the modules of the src/ in ``folder`` by dotted name; a package goes before a module of its name."""
+    modules: dict[str, SourceFile] = {}
+    for file in files_of(folder, root):
+        parts = file.path.removesuffix(".py").split("/")
+        if file.path.endswith(".py") and all(map(str.isidentifier, parts)):
+            is_package = parts[-1] == "__init__" and len(parts) > 1
+            name = ".".join(parts[:-1] if is_package else parts)
+            if is_package or name not in modules:
+                modules[name] = file
+    return modules
+
+
+@lru_cache(1024)
+def facts_in(path: Path, runtime: Runtime) -> Facts | None:
+    """Return what the module at ``path`` says to ``runtime``'s Python; None for a syntax error, which the build tells.
+
+    Where this Python is too old for its syntax, the runtime's own is asked.
+    """
+    try:
+        return facts.facts_of(path.read_bytes(), runtime.minor)
+    except (SyntaxError, ValueError):
+        argv = [str(interpreter_of(runtime)), "-I", facts.__file__, str(path), str(runtime.minor)]
+        asked = process.run(argv)
+        return facts.parsed(asked.stdout) if asked.code == 0 else None
+
+
+def forget() -> None:
+    """Read everything anew: files may have changed since."""
+    files_of.cache_clear()
+    facts_in.cache_clear()

@@ -1,0 +1,212 @@
+"""Import handlers, each in a cold execution environment, and measure what a cold start spends before the first event.
+
+Neither Terraform nor a running cloud is needed. AWS is out of reach: its endpoint is the embedded cloud where one runs,
+else a port at which nobody listens.
+"""
+
+import json
+import os
+import re
+import statistics
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from build import process
+from build.digest import Digest
+from build.local import runtime_bundle, unpack
+from build.local.deployment import Deployment
+from build.local.variables import worker_variables
+from build.model import Architecture, Build, FunctionSpec, Runtime, Target, Workspace
+from build.process import Completed
+from build.project.interpreters import interpreter_of
+from build.project.profiles import host_architecture
+from build.release.handoff import environment_of
+from build.store.objects import Store
+
+COLD_STARTS = 3
+SLOWEST = 5
+LIMIT_S = 60.0
+"""For one import. Lambda itself gives 10 s and then begins again on the function's own time:
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html"""
+NOWHERE = "http://127.0.0.1:9"
+"""The discard port, where a call to AWS fails at once."""
+
+_PROBE = Path(__file__).parent / "runtime" / "probe.py"
+_BEGIN = "slipway: the import of the handler begins"
+_TIMED = re.compile(r"import time:\s*\d+ \|\s*(\d+) \| ( *)(\S+)")
+_SHOWN_LINES = 8
+_OUR_FRAMES = ("<frozen importlib", "importlib/__init__.py", str(_PROBE))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """What a function is made of, here or in a release: digests of zips in the store, and what runs them."""
+
+    function: FunctionSpec
+    digest: Digest
+    layers: tuple[Digest, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why an import failed."""
+
+    message: str
+    """``ModuleNotFoundError: No module named 'yaml'``."""
+    lines: tuple[str, ...]
+    """The end of the traceback, with paths as on Lambda."""
+    module: str | None = None
+    """The module that is missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """How the import of one handler went."""
+
+    name: str
+    took_ms: float | None = None
+    """Median of `COLD_STARTS`; None if it failed or was not run."""
+    slowest: tuple[tuple[str, float], ...] = ()
+    """Top-level modules with the most ms, each with what it imports itself."""
+    failure: Failure | None = None
+    not_run: str = ""
+    """Why it was not: ``arm64 on x86_64``."""
+
+
+def code_of(function: FunctionSpec, build: Build) -> Code:
+    """Return what ``build`` made of ``function``."""
+    keys = [(layer, function.target.architecture) for layer in function.own_layers]
+    layers = tuple(build.layers[key].digest for key in keys)
+    return Code(function=function, digest=build.functions[function.name].digest, layers=layers)
+
+
+def code_of_release(function: FunctionSpec, row: Mapping[str, Any], store: Store) -> Code | None:
+    """Return what ``row`` of the ledger has of ``function``; None if it has none, or if the store lost its bytes."""
+    handoff = row["handoff"]
+    then = handoff["functions"].get(function.name)
+    if then is None:
+        return None
+    own = [layer for layer in then["layers"] if not layer.startswith("arn:")]
+    layers = tuple(Digest(handoff["layers"][layer]["artifact"]["digest_hex"]) for layer in own)
+    digest = Digest(then["artifact"]["digest_hex"])
+    if not all(store.artifact(each).is_file() for each in (digest, *layers)):
+        return None
+    target = Target(Runtime.parse(then["runtime"]), Architecture(then["architecture"]))
+    ours = {name: value for name, value in then["environment"].items() if not name.startswith("SLIPWAY_")}
+    spec = replace(function, target=target, handler=then["handler"], environment=ours)
+    return Code(function=spec, digest=digest, layers=layers)
+
+
+def measure(code: Code, workspace: Workspace, store: Store, *, endpoint: str | None = None) -> Imported:
+    """Import the handler of ``code`` in `COLD_STARTS` new processes, and once more to see what in it takes long.
+
+    Raises ToolError where there is no Python of its runtime, or what the runtime holds cannot be fetched.
+    """
+    name, wanted, host = code.function.name, code.function.target.architecture, host_architecture()
+    if wanted is not host:
+        return Imported(name=name, not_run=f"{wanted} on {host}")
+    deployment = _deployment(code, workspace, store)
+    runs = []
+    for _ in range(COLD_STARTS):
+        took, failure = _read(_run(deployment, workspace.root, endpoint), deployment)
+        if failure:
+            return Imported(name=name, failure=failure)
+        runs.append(took)
+    timed = _run(deployment, workspace.root, endpoint, "-X", "importtime")
+    own = code.function.handler.partition(".")[0]
+    slowest = [each for each in _top_level(timed.stderr) if each[0] != own]
+    slowest.sort(key=lambda each: -each[1])
+    return Imported(name=name, took_ms=statistics.median(runs), slowest=tuple(slowest[:SLOWEST]))
+
+
+def _deployment(code: Code, workspace: Workspace, store: Store) -> Deployment:
+    def archive(digest: Digest) -> unpack.Archive:
+        return unpack.Archive(digest, store.artifact(digest).read_bytes())
+
+    spec = code.function
+    return Deployment(
+        function_name=workspace.function_name(spec.name),
+        version="$LATEST",
+        runtime=spec.target.runtime,
+        handler=spec.handler,
+        task_root=unpack.task_root(workspace.generated, archive(code.digest)),
+        opt=unpack.opt(workspace.generated, [archive(layer) for layer in code.layers]),
+        environment=environment_of(spec, code.digest),
+        timeout_s=spec.timeout_s,
+        memory_mb=spec.memory_mb,
+        log_group=workspace.log_group(spec.name),
+        region=workspace.env.region,
+        account_id=workspace.env.account_id,
+    )
+
+
+def _run(deployment: Deployment, root: Path, endpoint: str | None, *options: str) -> Completed:
+    python = interpreter_of(deployment.runtime)
+    with tempfile.TemporaryDirectory(prefix="import-") as temporary:
+        variables = worker_variables(
+            deployment,
+            python=python,
+            runtime_folder=runtime_bundle.ensure(root, deployment.runtime),
+            temporary=Path(temporary),
+            log_stream="import",
+            endpoint=endpoint or NOWHERE,
+        )
+        argv = [
+            str(python),
+            "-S",
+            "-B",
+            *options,
+            str(_PROBE),
+            str(os.getpid()),
+            str(deployment.opt or ""),
+            str(LIMIT_S),
+        ]
+        env = {**variables, "AWS_LAMBDA_RUNTIME_API": NOWHERE.removeprefix("http://")}
+        return process.run(argv, cwd=deployment.task_root, env=env)
+
+
+def _read(ended: Completed, deployment: Deployment) -> tuple[float, Failure | None]:
+    try:
+        told = json.loads(ended.stdout)
+    except ValueError:  # it hung, crashed, or ended itself
+        printed = ended.stderr.partition(_BEGIN)[2].strip().splitlines()
+        told = [line.strip() for line in printed if not any(frame in line for frame in _OUR_FRAMES)]
+        hung = any(line.startswith("Timeout (") for line in told)
+        message = f"it did not end in {LIMIT_S:.0f} s" if hung else f"the process ended with code {ended.code}"
+        return 0.0, Failure(
+            message=message, lines=tuple(_as_on_lambda(line, deployment) for line in told[-_SHOWN_LINES:])
+        )
+    error = told["error"]
+    if error is None:
+        return float(told["took_ms"]), None
+    traced = [line.strip() for frame in error["lines"] for line in frame.splitlines()]
+    return 0.0, Failure(
+        message=_as_on_lambda(error["message"], deployment),
+        lines=tuple(_as_on_lambda(line, deployment) for line in traced[-_SHOWN_LINES:]),
+        module=error["module"],
+    )
+
+
+def _as_on_lambda(text: str, deployment: Deployment) -> str:
+    text = text.replace(str(deployment.task_root), "/var/task")
+    return text.replace(str(deployment.opt), "/opt") if deployment.opt else text
+
+
+def _top_level(stderr: str) -> list[tuple[str, float]]:
+    """Return ms by top-level module of what ``-X importtime`` printed: all below it counts, nothing counts twice.
+
+    Its lines come as imports end, the innermost first, two spaces deeper for each level.
+    """
+    matches = [_TIMED.match(line) for line in stderr.partition(_BEGIN)[2].splitlines()]
+    took: dict[str, float] = {}
+    above: list[str] = []
+    for match in reversed([match for match in matches if match]):
+        depth, top = len(match[2]) // 2, match[3].partition(".")[0]
+        del above[depth:]
+        if top not in above:
+            took[top] = took.get(top, 0.0) + int(match[1]) / 1000
+        above.append(top)
+    return list(took.items())

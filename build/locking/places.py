@@ -1,0 +1,217 @@
+"""Where a distribution comes from when no index is asked: a URL, or a file or project of this repository."""
+
+import os
+import re
+import tomllib
+from configparser import ConfigParser
+from configparser import Error as ConfigError
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from packaging.markers import Marker
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+
+from build.digest import Digest
+from build.locking.requirements import SEARCH, Pin
+
+_CREDENTIALS = re.compile(r"//[^/@\s]+@")
+_PUBLIC = re.compile(r"https?://((test|www)\.)?(pypi|files\.python\w+)(\.python)?\.org(:443)?(/|$)")
+_VERSION_CONTROL = re.compile(r"(git|hg|svn|bzr)\+|git@")
+_SHA256 = re.compile(r"sha256[=:]([0-9a-fA-F]{64})")
+_PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
+_GENERATED = ("__pycache__", "node_modules", ".egg-info", ".pyc")
+"""Endings of what tools leave in a project; hidden folders are left out too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """Where relative paths of a lock begin, and the repository they may not leave."""
+
+    folder: Path
+    root: Path
+
+    def path(self, place: str) -> Path | None:
+        """Return the absolute path that ``place``, a path or a ``file:`` URL, names; None outside the repository."""
+        place = place.replace("${PROJECT_ROOT}", str(self.folder))
+        if place.startswith("file:"):
+            place = unquote(place.removeprefix("file:").partition("#")[0])
+            place = place.removeprefix("//")
+        path, root = (self.folder / place).resolve(), self.root.resolve()
+        return self.root / path.relative_to(root) if path.is_relative_to(root) else None
+
+    def named(self, path: Path) -> str:
+        """Return ``path`` as messages name it: from the root of the repository."""
+        return path.relative_to(self.root).as_posix()
+
+
+def masked(text: str) -> str:
+    """Return ``text`` without the credentials of the URLs in it."""
+    return _CREDENTIALS.sub("//***@", text)
+
+
+def is_public(url: str) -> bool:
+    """Say whether ``url`` is of the public index, which pip finds by itself, be it through a mirror."""
+    return bool(_PUBLIC.match(url))
+
+
+def search_option(kind: str, value: str, base: Base) -> str | None:
+    """Return the line that has pip look at an index or folder too; None for the public index, which pip knows.
+
+    pip's own settings say where that one is: a mirror perhaps, and the public one may be out of reach.
+    """
+    if kind == "--extra-index-url" and is_public(value):
+        return None
+    if kind == "--find-links" and "://" not in value:
+        value = str(base.path(value) or base.folder / value)
+    return f"{kind} {value}"
+
+
+def index_options(place: str | None, base: Base) -> tuple[str, ...]:
+    """Return the lines for pip of an index, or a folder of files, that a lock names as a pin's source."""
+    if not place:
+        return ()
+    kind = SEARCH["--index-url"] if "://" in place and not place.startswith("file:") else SEARCH["--find-links"]
+    option = search_option(kind, place, base)
+    return (option,) if option else ()
+
+
+def pin_at(
+    place: str,
+    base: Base,
+    *,
+    name: str = "",
+    version: str = "",
+    marker: Marker | None = None,
+    sha256s: frozenset[str] = frozenset(),
+) -> Pin | str:
+    """Return the pin of what is at ``place``, or what is wrong with it.
+
+    A project of this repository becomes a `Pin.folder`. A file of it becomes a ``file:`` URL; git keeps it, so
+    its own digest will do. Any other URL needs a sha256, in ``sha256s`` or as its fragment. ``name`` and
+    ``version`` are what the lock says, if it does.
+    """
+    said = Pin(name=canonicalize_name(name), version=version, marker=marker, sha256s=sha256s)
+    if _VERSION_CONTROL.match(place):
+        return (
+            f"{name or masked(place)}: expected files with a sha256, got a commit of a repository; "
+            "take a release, a URL of an archive with its sha256, or a copy in this repository"
+        )
+    if "://" in place and not place.startswith("file:"):
+        return _remote(place, said)
+    path = base.path(place)
+    if path is None:
+        return f"{masked(place)}: expected a place in this repository, got one outside of it"
+    if path.is_dir():
+        return _project(path, place, said)
+    return _local(path, place, said)
+
+
+def _remote(url: str, said: Pin) -> Pin | str:
+    parts = urlsplit(url)
+    found = _SHA256.search(parts.fragment)
+    sha256s = said.sha256s | ({found[1].lower()} if found else set())
+    if not sha256s:
+        return f"{masked(url)}: expected its sha256, as --hash=sha256:… or #sha256=…, got none"
+    return _file(url, unquote(parts.path.rsplit("/", 1)[-1]), replace(said, sha256s=sha256s))
+
+
+def _local(path: Path, place: str, said: Pin) -> Pin | str:
+    if not path.is_file():
+        return f"{place}: expected a file or a project, got nothing there"
+    own = Digest.of_file(path).hex
+    if said.sha256s and own not in said.sha256s:
+        return f"{place}: expected the sha256 that the lock names, got {own}"
+    return _file(path.as_uri(), path.name, replace(said, sha256s=frozenset({own})))
+
+
+def _file(url: str, filename: str, said: Pin) -> Pin | str:
+    name, version = _parsed(filename)
+    if not (said.name or name):
+        return f"{masked(url)}: expected `name @ URL`, got no name"
+    return replace(said, name=said.name or canonicalize_name(name), version=said.version or version, url=url)
+
+
+def _parsed(filename: str) -> tuple[str, str]:
+    """Return name and version as a wheel's or sdist's file name says them; empty for any other archive."""
+    try:
+        if filename.endswith(".whl"):
+            name, version, *_ = parse_wheel_filename(filename)
+        else:
+            name, version = parse_sdist_filename(filename)
+    except (InvalidWheelFilename, InvalidSdistFilename):
+        return "", ""
+    return name, str(version)
+
+
+def _project(folder: Path, place: str, said: Pin) -> Pin | str:
+    if not any((folder / file).is_file() for file in _PROJECT_FILES):
+        return f"{place}: expected a project, got a folder without pyproject.toml or setup.py"
+    name, version = _said(folder)
+    if not (said.name or name):
+        return f"{place}: expected its name in pyproject.toml, or `name @ file:{place}`, got none"
+    return replace(
+        said,
+        name=said.name or canonicalize_name(name),
+        version=version or said.version,
+        sha256s=frozenset(),
+        folder=folder,
+    )
+
+
+def _said(folder: Path) -> tuple[str, str]:
+    """Return name and version as the project states them; empty where only a build tells."""
+    try:
+        table = tomllib.loads((folder / "pyproject.toml").read_bytes().decode("utf-8-sig"))
+    except (FileNotFoundError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        table = {}
+    project = table.get("project") or table.get("tool", {}).get("poetry") or {}
+    if project.get("name"):
+        return str(project["name"]), str(project.get("version", ""))
+    config = ConfigParser(interpolation=None)
+    try:
+        config.read(folder / "setup.cfg", encoding="utf-8")
+    except (ConfigError, UnicodeDecodeError):
+        return "", ""
+    version = config.get("metadata", "version", fallback="")
+    name = config.get("metadata", "name", fallback="")
+    if not name and (folder / "setup.py").is_file():
+        # Running it would tell; a plain string, as nearly all have it, tells as well.
+        text = (folder / "setup.py").read_text(encoding="utf-8", errors="replace")
+        found = re.search(r"""\bname\s*=\s*["']([A-Za-z0-9._-]+)["']""", text)
+        name = found[1] if found else ""
+    return name, version if re.fullmatch(r"[0-9][0-9A-Za-z.+!-]*", version) else ""
+
+
+def digest_of(folder: Path) -> Digest:
+    """Return the digest of a project's files and their paths; hidden folders and what tools generate do not count."""
+    lines = []
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and not name.endswith(_GENERATED))
+        below = Path(place).relative_to(folder).as_posix()
+        for name in sorted(files):
+            path = Path(place, name)
+            if not name.endswith(_GENERATED) and path.is_file():
+                lines.append(f"{below}/{name}\0{Digest.of_file(path).hex}")
+    return Digest.of_bytes("\n".join(lines).encode())
+
+
+def is_local(pin: Pin) -> bool:
+    """Say whether ``pin`` comes from this repository."""
+    return pin.folder is not None or (pin.url or "").startswith("file:")
+
+
+def spot_of(pin: Pin, base: Base) -> str:
+    """Return where ``pin`` comes from in words that can be shown and compared; empty for the index."""
+    if pin.folder:
+        return base.named(pin.folder)
+    if is_local(pin):
+        path = base.path(pin.url or "")
+        return base.named(path) if path else ""
+    return masked(pin.url.partition("#")[0]) if pin.url else ""

@@ -1,0 +1,46 @@
+"""The first half of the road: from folders to artifacts that were checked. Nothing leaves this machine.
+
+discover → lock → resolve → assemble → check
+"""
+
+from collections.abc import Iterable
+
+from build.checks import check
+from build.errors import FindingsError
+from build.inspection.sbom import write_sboms
+from build.locking.locks import read_locks, unpinned
+from build.model import Finding, Severity, Workspace
+from build.packaging.assemble import build_workspace
+from build.report import Reporter
+from build.results import Built
+from build.store.exposed import expose
+from build.store.sharing import opened
+
+
+def build(workspace: Workspace, show: Reporter) -> Built:
+    """Make every artifact and check it. Touches nothing but .artifacts/ and the package index."""
+    with show.stage("lock"):
+        locks = read_locks(workspace)
+    with opened(workspace, say=show.say, warn=show.note) as store:
+        with show.stage("build"):
+            artifacts = build_workspace(workspace, locks, store, on_progress=show.say)
+        with show.stage("check"):
+            findings = (*unpinned(locks), *check(workspace, artifacts, store))
+    show.findings(findings)
+    _stop_on_errors(findings)
+    expose(artifacts, workspace)
+    write_sboms(workspace, artifacts)
+    beside = {path.relative_to(workspace.root).as_posix() for lock in locks.values() for path in lock.beside}
+    return Built(workspace=workspace, build=artifacts, findings=findings, beside=tuple(sorted(beside)))
+
+
+def _stop_on_errors(findings: Iterable[Finding]) -> None:
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    if errors:
+        hints = list(dict.fromkeys(each.hint for each in errors))
+        facts: list[str] = []
+        for each in errors:
+            facts += [f"{each.subject}: {each.message} ({each.rule})", *(f"  {line}" for line in each.details)]
+            facts += [f"  → {each.hint}"] if len(hints) > 1 else []
+        several = "mend what is listed, then run `invoke check`"
+        raise FindingsError("the checks found errors", facts=facts, hint=several if len(hints) > 1 else hints[0])

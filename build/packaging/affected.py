@@ -1,0 +1,135 @@
+"""Which functions and layers a change touches: by their folders, layers, locks, and what all of them share."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from build import process
+from build.errors import InputError
+from build.locking.locks import Lock
+from build.model import FunctionSpec, Spec, Workspace
+from build.project.naming import did_you_mean
+
+_SHARED = ("slipway.toml", "requirements.txt", "build")
+"""What every artifact depends on: settings, what Slipway runs on, Slipway itself with its runtime profiles."""
+_KINDS = {"functions": "function.toml", "layers": "layer.toml"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Affected:
+    """What a change touches. Reasons are changed files; a layer's come with the functions that use it."""
+
+    functions: Mapping[str, tuple[str, ...]]
+    """Name to reasons."""
+    layers: Mapping[str, tuple[str, ...]]
+    deleted: tuple[str, ...]
+    """Identities of folders that are gone."""
+
+
+def changed_since(root: Path, revision: str) -> frozenset[Path]:
+    """Return every file that differs from ``revision``, deleted and untracked ones too, as resolved paths.
+
+    What counts is the working tree, whatever is committed of it. Raises InputError outside git, and for a
+    revision that is not there.
+    """
+    top = _git(root, "rev-parse", "--show-toplevel")
+    if top is None:
+        raise InputError(
+            f"{root} is no git repository, so nothing tells what changed",
+            hint="run `invoke build`, which makes only what is not in the store",
+        )
+    folder = Path(top.strip()).resolve()
+    commit = _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    if commit is None:
+        raise _unknown(folder, revision)
+    differing = _git(folder, "diff", "--name-only", "--no-renames", "--no-relative", "-z", commit.strip(), "--") or ""
+    untracked = _git(folder, "ls-files", "--others", "--exclude-standard", "-z") or ""
+    return frozenset(folder / name for name in f"{differing}\0{untracked}".split("\0") if name)
+
+
+def affected(workspaces: Sequence[Workspace], locks: Mapping[str, Lock], changed: Collection[Path]) -> Affected:
+    """Return what ``changed`` files (resolved paths) touch in any of ``workspaces``, the repository's envs."""
+    root = workspaces[0].root.resolve()
+    shared = tuple(_below([root / name for name in _SHARED], changed))
+    reasons: dict[str, dict[Path, None]] = {}
+    for spec in (spec for workspace in workspaces for spec in workspace.specs):  # layers come first
+        own = reasons.setdefault(spec.identity, {})
+        own.update(dict.fromkeys((*shared, *_below(_places(spec, locks[spec.identity]), changed))))
+        if isinstance(spec, FunctionSpec):
+            for layer in spec.own_layers:
+                own.update(reasons[f"layers/{layer}"])
+    told = {
+        identity: tuple(sorted(_shown(path, root) for path in paths)) for identity, paths in reasons.items() if paths
+    }
+    return Affected(
+        functions=_named("functions", told),
+        layers=_named("layers", told),
+        deleted=tuple(_deleted(root, changed, reasons)),
+    )
+
+
+def matrix(
+    functions: Collection[str], workspace: Workspace, locks: Mapping[str, Lock], shares: int
+) -> dict[str, list[dict[str, str]]]:
+    """Return ``functions`` as a matrix for GitHub Actions: at most ``shares`` jobs, what is alike in one of them.
+
+    Each job has ``only``, for `build --only`, and a ``name`` for people.
+    """
+    specs = [spec for spec in workspace.functions if spec.name in functions]
+    specs.sort(key=lambda spec: (spec.own_layers, locks[spec.identity].digest, spec.name))
+    count = min(max(shares, 1), len(specs))
+    bounds = [number * len(specs) // count for number in range(count + 1)] if count else []
+    groups = [[spec.name for spec in specs[low:high]] for low, high in pairwise(bounds)]
+    return {"include": [{"name": _label(group), "only": ",".join(group)} for group in groups]}
+
+
+def _label(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
+def _places(spec: Spec, lock: Lock) -> Iterator[Path]:
+    """Yield every file and folder that ``spec`` is made of."""
+    yield spec.folder.resolve()
+    yield from (pin.folder.resolve() for pin in lock.pins if pin.folder)
+    yield from (path.resolve() for path in (spec.folder / "src").rglob("*") if path.is_symlink())
+
+
+def _below(places: Collection[Path] | Iterator[Path], changed: Collection[Path]) -> Iterator[Path]:
+    wanted = frozenset(places)
+    return (path for path in changed if path in wanted or not wanted.isdisjoint(path.parents))
+
+
+def _named(kind: str, told: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    return {identity.partition("/")[2]: why for identity, why in told.items() if identity.startswith(f"{kind}/")}
+
+
+def _deleted(root: Path, changed: Collection[Path], there: Collection[str]) -> Iterator[str]:
+    """Yield the identities whose settings file is among what changed, and which are not there."""
+    for path in sorted(changed):
+        if path.is_relative_to(root) and not path.exists():
+            match path.relative_to(root).parts:
+                case [kind, name, file] if _KINDS.get(kind) == file and f"{kind}/{name}" not in there:
+                    yield f"{kind}/{name}"
+
+
+def _shown(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+
+
+def _unknown(folder: Path, revision: str) -> InputError:
+    names = (_git(folder, "for-each-ref", "--format=%(refname:short)") or "").split()
+    shallow = (_git(folder, "rev-parse", "--is-shallow-repository") or "").strip() == "true"
+    why = "this clone is shallow: it has not all commits" if shallow else f"looked in {folder}"
+    fetch = "git fetch --unshallow" if shallow else "git fetch --all"
+    return InputError(
+        f"no revision `{revision}`{did_you_mean(revision, names)}",
+        facts=[why],
+        hint=f"run `{fetch}` (with actions/checkout: `fetch-depth: 0`), or name another",
+    )
+
+
+def _git(folder: Path, *words: str) -> str | None:
+    """Return what git prints; None if it says no."""
+    done = process.run(["git", *words], cwd=folder)
+    return done.stdout if done.code == 0 else None

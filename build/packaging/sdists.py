@@ -1,0 +1,231 @@
+"""Wheels built here: from sdists that have no wheel for a target, and from projects of this repository.
+
+A wheel is built only if the same source gives the same bytes tomorrow and elsewhere: in isolation, by one
+version of each build backend, with a compiler that links against the runtime's own glibc or with none, and
+rewritten in one form. Compiled code is accepted once its ELF facts fit the runtime; what cannot be
+proved to be right is an error.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from zipfile import BadZipFile
+
+from packaging.utils import parse_wheel_filename
+
+from build import process
+from build.digest import Digest
+from build.errors import InputError
+from build.locking.places import digest_of
+from build.locking.requirements import Pin
+from build.model import Target, Wheel
+from build.packaging.canonical import write_canonical
+from build.packaging.elf import misfits
+from build.packaging.pip import PIP, QUIETLY, REACH, blamed, is_unreachable, met_other_files, run_pip
+from build.packaging.wheels import Survey, surveyed
+from build.packaging.workshop import FOREIGN, Workshop, can_compile_for, compiler, open_workshop
+from build.process import Completed
+from build.project.interpreters import interpreter_of, release_of
+from build.project.profiles import profile_of
+from build.store.objects import Store
+
+_TOOLCHAIN = Path(__file__).parent / "toolchain"
+_BACKENDS = _TOOLCHAIN / "backends.txt"
+_FORMAT = 1
+RULES = Digest.of_bytes(b"\0".join([b"%d" % _FORMAT, *(path.read_bytes() for path in sorted(_TOOLCHAIN.iterdir()))]))
+"""Of what decides a built wheel's bytes beside its source. Raise `_FORMAT` when the same source shall give others."""
+
+_CONFLICT = "The user requested (constraint)"
+_OUTPUT = re.compile(r"lines of output\]\n(.*?)\n\s*\[end of output\]", re.DOTALL)
+_COMPILE_ERROR = ": error: "
+_SHOWN_LINES = 4
+"""Of a compiler's errors, and of the end of the output."""
+_OUT = (
+    "pin a version that has a wheel in requirements.in, then run `invoke lock`; "
+    'or ship the function as an image (package = "image"), or take it from a layer'
+)
+
+
+class NoSourceError(InputError):
+    """There is no sdist to build."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """What one run of pip gave."""
+
+    completed: Completed
+    path: Path | None
+    called: frozenset[str]
+
+
+def is_source(pin: Pin) -> bool:
+    """Say whether ``pin`` names source itself: a project, or the URL of an sdist."""
+    return pin.folder is not None or (pin.url is not None and not urlsplit(pin.url).path.endswith(".whl"))
+
+
+def known_build(pin: Pin, target: Target, store: Store) -> Wheel | None:
+    """Return the wheel that was built from ``pin`` for ``target`` before, brought here if need be."""
+
+    def read(note: Any) -> Wheel | None:
+        filename, version, digest = note[0], note[1], Digest.parse(note[2])
+        path = store.wheel(digest, filename)
+        wheel = Wheel(name=pin.name, version=version, path=path, digest=digest)
+        return wheel if store.bring(path, digest) else None
+
+    source = source_of(pin)
+    for key in (_pure_key(source, target), _compiled_key(source, target)):
+        wheel = store.recall("wheel", key, read)
+        if wheel:
+            return wheel
+    return None
+
+
+def build_wheel(pin: Pin, target: Target, store: Store, *, on_progress: Callable[[str], None]) -> Wheel:
+    """Return the wheel that ``pin``'s source gives for ``target``, kept in ``store``.
+
+    Raises InputError with the reason where there is no source, it does not build, or what it gives
+    cannot be proved to be right for ``target``; ToolError when the index cannot be reached.
+    """
+    on_progress(f"building {pin.name} {pin.version} for {target} from its {'project' if pin.folder else 'sdist'}")
+    source = source_of(pin)
+    with store.scratch() as folder:
+        built = _run(pin, target, open_workshop(folder / "without", target, None))
+        if built.called:
+            _refuse_unprovable(built.called, target)
+            zig = compiler(target, store, on_progress=on_progress)
+            with_compiler = _run(pin, target, open_workshop(folder / "with", target, zig))
+            _refuse_unprovable(with_compiler.called, target)
+        else:
+            with_compiler = built
+        path = _path(with_compiler, pin)
+        draft = folder / path.name
+        wheel, survey = _rewritten(path, draft, folder, pin, store)
+        _refuse_unfit(wheel, survey, target)
+        final = store.keep(draft, store.wheel(wheel.digest, draft.name))
+        is_pure = not built.called and not survey.shared_objects and draft.name.endswith("-any.whl")
+        key = _pure_key(source, target) if is_pure else _compiled_key(source, target)
+        store.remember("wheel", key, [final.name, wheel.version, wheel.digest.hex])
+    return Wheel(name=pin.name, version=wheel.version, path=final, digest=wheel.digest)
+
+
+def source_of(pin: Pin) -> Digest:
+    """Return the digest of what ``pin`` is built from, and by."""
+    content = digest_of(pin.folder) if pin.folder else sorted(pin.sha256s)
+    return Digest.of_bytes(f"{RULES} {pin.name} {pin.version} {content}".encode())
+
+
+def _pure_key(source: Digest, target: Target) -> Digest:
+    """One wheel for both architectures; but a setup.py may ask which Python it meets."""
+    return Digest.of_bytes(f"built {source} {target.runtime}".encode())
+
+
+def _compiled_key(source: Digest, target: Target) -> Digest:
+    profile = profile_of(target)
+    return Digest.of_bytes(f"built {source} {target} {profile.glibc} {release_of(target.runtime)}".encode())
+
+
+def _run(pin: Pin, target: Target, workshop: Workshop) -> _Built:
+    """Run pip once, or twice where the source refuses our versions of the build backends."""
+    folder = workshop.folder
+    argv = [
+        *(*PIP, "--python", str(interpreter_of(target.runtime)), "wheel", "--no-deps", "--no-cache-dir"),
+        *("--wheel-dir", str(folder / "wheels"), "--progress-bar", "off", *QUIETLY),
+    ]
+    if pin.folder:
+        argv.append(str(_copied(pin.folder, folder / "project")))
+    else:
+        (folder / "pin.txt").write_text(pin.line, encoding="utf-8")
+        argv += ["--require-hashes", "--no-binary", pin.name, "--requirement", str(folder / "pin.txt")]
+    environment = workshop.environment(os.environ)
+    completed = run_pip([*argv, "--build-constraint", str(_BACKENDS)], environment)
+    if _CONFLICT in completed.stderr:
+        completed = run_pip(argv, environment)
+    paths = list((folder / "wheels").glob("*.whl"))
+    return _Built(completed, paths[0] if completed.code == 0 and paths else None, workshop.called)
+
+
+def _copied(project: Path, place: Path) -> Path:
+    """Copy ``project`` to build there, so that nothing is written into it; what earlier builds left stays behind."""
+
+    def left_behind(folder: str, names: Sequence[str]) -> set[str]:
+        generated = {
+            name
+            for name in names
+            if name in {".git", "__pycache__", "node_modules"}
+            or name.endswith((".egg-info", ".pyc"))
+            or (name.startswith(".") and Path(folder, name).is_dir())
+        }
+        if Path(folder) == project:
+            generated |= {name for name in ("build", "dist") if not Path(folder, name, "__init__.py").exists()}
+        return generated
+
+    shutil.copytree(project, place, ignore=left_behind, ignore_dangling_symlinks=True)
+    return place
+
+
+def _rewritten(path: Path, draft: Path, scratch: Path, pin: Pin, store: Store) -> tuple[Wheel, Survey]:
+    """Rewrite what was built at ``path`` to ``draft``, and look at every byte of it."""
+    try:
+        digest = write_canonical(path, scratch / "draft", scratch)
+    except (BadZipFile, ValueError) as reason:
+        raise _refusal(f"builds no wheel: {reason}") from None
+    store.keep(scratch / "draft", draft)  # dated as the store's own, or the survey would hash it again
+    version = str(parse_wheel_filename(path.name)[1])
+    wheel = Wheel(name=pin.name, version=version, path=draft, digest=digest)
+    survey = surveyed(wheel, store)
+    if pin.version and not _is_same(pin.version, version):
+        raise _refusal(f"builds {version} and not {pin.version}")
+    return wheel, survey
+
+
+def _refuse_unprovable(called: Iterable[str], target: Target) -> None:
+    """Raise InputError if what a build asked for cannot be given to it here."""
+    foreign = sorted({FOREIGN[name] for name in called if name in FOREIGN})
+    if foreign:
+        raise _refusal(f"needs {' and '.join(foreign)}, and what that fetches or links no lock pins")
+    if not can_compile_for(target):
+        raise _refusal(f"has compiled code, and only Linux on {profile_of(target).machine} can prove that it is right")
+
+
+def _refuse_unfit(wheel: Wheel, survey: Survey, target: Target) -> None:
+    tags = parse_wheel_filename(wheel.path.name)[3]
+    if tags.isdisjoint(profile_of(target).tags):
+        raise _refusal(f"builds {wheel.path.name}, which {target} does not accept")
+    own = {name for each in survey.shared_objects for name in (each.soname, each.path.rpartition("/")[2]) if name}
+    facts = [f"{each.path}: {why}" for each in survey.shared_objects for why in misfits(each, target, own)]
+    if facts:
+        raise _refusal(f"builds compiled code that {target} cannot load", facts)
+
+
+def _path(built: _Built, pin: Pin) -> Path:
+    """Return the wheel that was built; raise what kept it from being so."""
+    if built.path:
+        return built.path
+    completed = built.completed
+    if is_unreachable(completed):
+        process.checked(completed, doing=f"building {pin.name}", hint=REACH)
+    if blamed(completed, [pin]):
+        raise NoSourceError("is not what the lock allows" if met_other_files(completed) else "is not there", hint=_OUT)
+    outputs = _OUTPUT.findall(completed.stderr) or [completed.stderr]
+    lines = [line.strip() for line in outputs[-1].splitlines() if line.strip()]
+    compilers = [line for line in lines if _COMPILE_ERROR in line]
+    raise _refusal("does not build", dict.fromkeys([*compilers[:_SHOWN_LINES], *lines[-_SHOWN_LINES:]]))
+
+
+def _refusal(summary: str, facts: Iterable[str] = ()) -> InputError:
+    return InputError(summary, facts=facts, hint=_OUT)
+
+
+def _is_same(one: str, other: str) -> bool:
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return Version(one) == Version(other)
+    except InvalidVersion:
+        return one == other

@@ -1,0 +1,69 @@
+"""Finished artifacts under names that people find: `.artifacts/build/functions/orders.zip`."""
+
+import filecmp
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from build.model import Build, Workspace
+
+_HALF_MADE_AFTER_S = 3600
+
+
+def expose(build: Build, workspace: Workspace) -> Path:
+    """Make the artifacts of ``build`` appear below ``.artifacts/build``, and return that folder.
+
+    They are hard links into the store, or copies where there are none. What is right already stays as it is;
+    what is of a folder that is no longer there goes, and what ``build`` does not hold otherwise stays.
+    """
+    folder = workspace.generated / "build"
+    functions = {f"{name}.zip": artifact.path for name, artifact in build.functions.items()}
+    layers = {f"{artifact.key}.zip": artifact.path for artifact in build.layer_artifacts}
+    _fill(folder / "functions", functions)
+    _fill(folder / "layers", layers)
+    built = {name for name, _ in build.layers}
+    for path in _others(folder / "functions", functions):
+        if not (workspace.root / "functions" / path.stem / "function.toml").is_file():
+            path.unlink(missing_ok=True)
+    for path in _others(folder / "layers", layers):
+        name = path.stem.removesuffix("-arm64").removesuffix("-x86-64")  # no layer's own name ends so
+        if name in built or not (workspace.root / "layers" / name / "layer.toml").is_file():
+            path.unlink(missing_ok=True)
+    return folder
+
+
+def _fill(folder: Path, wanted: Mapping[str, Path]) -> None:
+    if wanted:
+        folder.mkdir(parents=True, exist_ok=True)
+    for name, artifact in wanted.items():
+        place = folder / name
+        if _is_same(place, artifact):
+            continue
+        draft = folder / f".{name}.{os.getpid()}"
+        draft.unlink(missing_ok=True)
+        try:
+            os.link(artifact, draft)
+        except OSError:  # another file system, or one without links
+            shutil.copyfile(artifact, draft)
+        draft.replace(place)
+        draft.unlink(missing_ok=True)  # renaming a link onto another of the same file does nothing
+
+
+def _is_same(place: Path, artifact: Path) -> bool:
+    with suppress(FileNotFoundError):
+        return place.samefile(artifact) or filecmp.cmp(place, artifact, shallow=False)
+    return False
+
+
+def _others(folder: Path, wanted: Mapping[str, Path]) -> list[Path]:
+    """Return the zips in ``folder`` that are not wanted; remove what a killed build left half made."""
+    if not folder.is_dir():
+        return []
+    for draft in folder.glob(".*"):
+        with suppress(FileNotFoundError):
+            if draft.stat().st_ctime < time.time() - _HALF_MADE_AFTER_S:
+                draft.unlink()
+    return [path for path in folder.glob("[!.]*.zip") if path.name not in wanted]

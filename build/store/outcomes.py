@@ -1,0 +1,62 @@
+"""The outcome of the last build of an env, to be told again while nothing it read or made has changed."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from build.project.snapshot import Snapshot, snapshot
+from build.store.objects import untouched
+
+_SHAPE = 1
+"""Of the file. Another shape counts as no outcome."""
+
+
+def unchanged_outcome(root: Path, env: str) -> Mapping[str, Any] | None:
+    """Return what `remember_outcome` kept for ``env``; None if anything may have changed since.
+
+    Costs one look at every file's metadata; none is opened but the outcome itself.
+    """
+    try:
+        kept = json.loads(_place(root, env).read_bytes())
+        same = kept["shape"] == _SHAPE and kept["snapshot"] == snapshot(root, kept["beside"]).digest
+        if same and all(untouched(Path(path), size) for path, size in kept["files"]):
+            return dict(kept["outcome"])
+    except (OSError, LookupError, TypeError, ValueError):  # none yet, or a torn one
+        return None
+    return None
+
+
+def remember_outcome(
+    root: Path,
+    env: str,
+    outcome: Mapping[str, Any],
+    *,
+    before: Snapshot,
+    beside: Iterable[str],
+    files: Iterable[tuple[Path, int]],
+) -> None:
+    """Keep ``outcome`` (JSON) of a build that saw the repository as ``before`` and made ``files``, with their sizes.
+
+    ``beside`` are projects of the repository outside functions/ and layers/ that it read, relative to ``root``.
+    """
+    beside = list(beside)
+    now = snapshot(root, beside)
+    if snapshot(root).digest != before.digest or not now.was_settled_at(before.taken_ns):
+        return  # somebody is at work: the next build looks again
+    kept = {
+        "shape": _SHAPE,
+        "snapshot": now.digest,
+        "beside": beside,
+        "files": [[str(path), size] for path, size in files],
+        "outcome": outcome,
+    }
+    place = _place(root, env)
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = place.with_suffix(".draft")
+    draft.write_text(json.dumps(kept), encoding="utf-8")
+    draft.replace(place)
+
+
+def _place(root: Path, env: str) -> Path:
+    return root / ".artifacts" / env / "built.json"

@@ -1,0 +1,171 @@
+"""The same checkout gives the same bytes: elsewhere, as somebody else, at another time, by another Python."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from build.errors import ToolError
+from build.inspection.verify import python_for
+from build.model import Runtime
+from build.project.interpreters import interpreter_of
+from build.store.objects import untouched
+from tests.builders import lock_line, make_wheel
+from tests.checkout import ROOT, Checkout, make_checkout
+
+pytestmark = pytest.mark.slow
+
+HANDLER = (
+    "import teapot\n\ndef handler(event, context):\n    return {1, 'a', 'b', 'c', frozenset('abc')} and teapot.POT\n"
+)
+
+
+def write_shop(checkout, index):
+    """Give the checkout a function, a layer of two runtimes, and wheels with modules."""
+    teapot = make_wheel(index, "teapot", files={"teapot/__init__.py": "POT = {'b', 'a'}\n", "teapot/z.json": "{}"})
+    spoon = make_wheel(index, "spoon", files={"spoon.py": "SIZES = frozenset({'small', 'large'})\n"})
+    checkout.write("functions/pour/function.toml", 'description = "Pours"\nlayers = ["rack"]\n')
+    checkout.write("functions/pour/requirements.txt", lock_line(teapot))
+    checkout.write("functions/pour/src/app.py", HANDLER)
+    for name in ("b", "a", "C"):
+        checkout.write(f"functions/pour/src/data/{name}/{name}.txt", name * 50)
+    checkout.write("functions/pour/src/run.sh", "#!/bin/sh\n").chmod(0o755)
+    runtimes = 'runtimes = ["python3.11", "python3.13"]\narchitectures = ["x86_64", "arm64"]\n'
+    checkout.write("layers/rack/layer.toml", f'description = "Rack"\n{runtimes}')
+    checkout.write("layers/rack/requirements.txt", lock_line(spoon))
+    checkout.write("layers/rack/src/rack.py", "SHELVES = {'x', 'y'}\n")
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory):
+    return tmp_path_factory.mktemp("index")
+
+
+@pytest.fixture(scope="module")
+def offline(index):
+    return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(index), "PIP_CONFIG_FILE": os.devnull}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory, index, offline):
+    checkout = Checkout(make_checkout(tmp_path_factory.mktemp("shop")).root, offline)
+    write_shop(checkout, index)
+    return checkout
+
+
+def digests(said):
+    return {row["name"]: row["digest"] for row in (*said["functions"], *said["layers"])}
+
+
+@pytest.fixture(scope="module")
+def expected(shop):
+    return digests(shop.json("build"))
+
+
+@pytest.fixture
+def another(tmp_path, shop):
+    """The same checkout in another folder, with a store of its own."""
+    ignored = shutil.ignore_patterns(".artifacts", "__pycache__")
+    return Checkout(shutil.copytree(shop.root, tmp_path / "other place", ignore=ignored), shop.environ)
+
+
+def test_another_folder_gives_the_same_bytes(another, expected):
+    assert digests(another.json("build")) == expected
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"TZ": "Pacific/Chatham"},
+        {"LC_ALL": "C", "LANG": "C"},
+        {"PYTHONHASHSEED": "4242"},
+        {"PYTHONOPTIMIZE": "2", "PYTHONDONTWRITEBYTECODE": "1", "SOURCE_DATE_EPOCH": "1700000000"},
+    ],
+    ids="-".join,
+)
+def test_another_environment_gives_the_same_bytes(another, expected, environ):
+    assert digests(json.loads(another.run("build", "--json", **environ).stdout)) == expected
+
+
+def test_another_umask_and_other_modes_for_others_give_the_same_bytes(another, expected):
+    for path in (another.root / "functions").rglob("*"):
+        path.chmod(path.stat().st_mode & 0o700)
+    command = f'umask 077; exec "{sys.executable}" -m invoke build --json'
+    environ = {**os.environ, **another.environ}
+    done = subprocess.run(
+        ["/bin/sh", "-c", command], cwd=another.root, env=environ, capture_output=True, text=True, check=True
+    )
+    assert digests(json.loads(done.stdout)) == expected
+
+
+def test_other_dates_of_files_give_the_same_bytes(another, expected):
+    for path in another.root.rglob("*"):
+        os.utime(path, (2_000_000_000, 2_000_000_000))
+    assert digests(another.json("build")) == expected
+
+
+def test_verify_finds_no_difference_and_says_so(shop, expected):
+    done = shop.run("verify")
+    assert "have the same bytes when they are built elsewhere" in done.stderr
+    assert done.stdout == ""
+
+
+def test_verify_names_the_member_and_the_field_that_differ_and_ends_with_1(another, expected):
+    another.run("build")
+    (pour,) = [Path(row["path"]) for row in another.json("build")["functions"]]
+    with zipfile.ZipFile(pour) as archive:
+        name = archive.namelist()[0]
+    data, stamp = bytearray(pour.read_bytes()), pour.stat().st_mtime_ns
+    data[data.index(b"PK\x01\x02") + 12] ^= 0x21  # the time of the first member
+    pour.write_bytes(data)
+    os.utime(pour, ns=(stamp, stamp))
+    assert untouched(pour), "else the build makes it anew before anything is compared"
+    done = another.run("verify", code=1)
+    assert f"functions/pour: {name}: date: " in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("hint: ")
+
+
+def test_verify_leaves_our_store_as_it_is(another):
+    another.run("build")
+    store = another.root / ".artifacts/store"
+    shutil.rmtree(store / "bytecode")
+    another.run("verify")
+    assert not (store / "bytecode").exists()
+
+
+def test_verify_tells_when_the_build_elsewhere_fails(another):
+    another.run("build")
+    tasks = another.root / "build/inspection/elsewhere.py"
+    tasks.write_text("raise SystemExit('out of order')\n", "utf-8")
+    done = another.run("verify", code=4)
+    assert "the build elsewhere failed" in done.stderr
+    assert "out of order" in done.stderr
+
+
+def test_verify_refuses_a_python_that_cannot_build(shop):
+    for version in ("3.10", "2.7", "latest"):
+        assert "expected 3.11 or newer" in shop.run("verify", "--python", version, code=2).stderr
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("minor", [11, 12, 13])
+def test_another_host_python_gives_the_same_bytes(shop, expected, minor):
+    runtime = Runtime(minor)
+    if minor == sys.version_info.minor:
+        pytest.skip("this is the Python of all the other tests")
+    try:
+        interpreter_of(runtime)
+    except ToolError as reason:
+        pytest.skip(reason.summary)
+    kept = python_for(runtime.version, ROOT, on_progress=lambda _: None).parents[2]  # made once for all checkouts
+    there = shop.root / ".artifacts/verify" / kept.name
+    there.parent.mkdir(exist_ok=True)
+    there.symlink_to(kept, target_is_directory=True)
+    online = {name: value for name, value in shop.environ.items() if not name.startswith("PIP_NO")}
+    done = Checkout(shop.root, online).run("verify", "--python", runtime.version)
+    assert "have the same bytes" in done.stderr

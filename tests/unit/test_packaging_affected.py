@@ -1,0 +1,221 @@
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from packaging.utils import canonicalize_name
+
+from build.digest import Digest
+from build.errors import InputError
+from build.locking.locks import read_locks
+from build.locking.requirements import Pin
+from build.packaging.affected import affected, changed_since, matrix
+from tests.builders import function_spec, layer_spec, make_workspace, write_files
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """Give a git repository: orders and stock use the layer data, greeting and orders the project libs/money."""
+    root = tmp_path / "repository"
+    names = ("greeting", "orders", "stock")
+    write_files(
+        root,
+        {
+            **{f"functions/{name}/function.toml": "" for name in names},
+            **{f"functions/{name}/src/app.py": f"# {name}" for name in names},
+            "layers/data/layer.toml": "",
+            "libs/money/money.py": "",
+            "slipway.toml": "",
+            "build/model.py": "",
+            "README.md": "",
+        },
+    )
+    git(root, "init", "--quiet", "--initial-branch", "main")
+    commit(root)
+    return root
+
+
+def git(root: Path, *words: str) -> str:
+    identity = ["-c", "user.name=tests", "-c", "user.email=tests@example.invalid", "-c", "commit.gpgsign=false"]
+    return subprocess.run(["git", *identity, *words], cwd=root, check=True, capture_output=True, text=True).stdout
+
+
+def commit(root: Path) -> None:
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", "work")
+
+
+def workspace_of(root):
+    layers = (layer_spec(root / "layers" / "data"),)
+    use = {"orders": ("data",), "stock": ("data",)}
+    names = [name for name in ("greeting", "orders", "stock") if (root / "functions" / name).exists()]
+    functions = tuple(function_spec(root / "functions" / name, layers=use.get(name, ())) for name in names)
+    return make_workspace(root, functions=functions, layers=layers)
+
+
+def locks_of(workspace):
+    money = Pin(
+        name=canonicalize_name("money"),
+        version="1.0",
+        marker=None,
+        sha256s=frozenset(),
+        folder=workspace.root / "libs" / "money",
+    )
+    locks = read_locks(workspace)
+    wanting = {"functions/greeting", "functions/orders"}
+    return {key: replace(lock, pins=(money,)) if key in wanting else lock for key, lock in locks.items()}
+
+
+def touched(root, revision="HEAD"):
+    workspace = workspace_of(root)
+    return affected([workspace], locks_of(workspace), changed_since(root, revision))
+
+
+def test_nothing_changed_touches_nothing(repository):
+    found = touched(repository)
+    assert (found.functions, found.layers, found.deleted) == ({}, {}, ())
+
+
+@pytest.mark.parametrize(
+    "file", ["functions/orders/src/app.py", "functions/orders/src/new.py", "functions/orders/requirements.txt"]
+)
+def test_a_file_of_a_function_touches_that_function(repository, file):
+    write_files(repository, {file: ""})
+    assert touched(repository).functions == {"orders": (file,)}
+
+
+def test_a_layer_touches_the_functions_that_use_it_and_says_so(repository):
+    write_files(repository, {"layers/data/requirements.txt": "# changed"})
+    found = touched(repository)
+    because = ("layers/data/requirements.txt",)
+    assert found.functions == {"orders": because, "stock": because}
+    assert found.layers == {"data": because}
+
+
+def test_a_project_of_the_repository_touches_who_requires_it(repository):
+    write_files(repository, {"libs/money/money.py": "X = 1"})
+    assert touched(repository).functions.keys() == {"greeting", "orders"}
+
+
+@pytest.mark.parametrize("file", ["slipway.toml", "build/model.py", "requirements.txt"])
+def test_what_everything_depends_on_touches_everything(repository, file):
+    write_files(repository, {file: "changed"})
+    found = touched(repository)
+    assert found.functions.keys() == {"greeting", "orders", "stock"}
+    assert found.layers.keys() == {"data"}
+
+
+def test_what_nothing_depends_on_touches_nothing(repository):
+    write_files(repository, {"README.md": "changed", "docs/new.md": "", "functions/README.md": ""})
+    assert touched(repository).functions == {}
+
+
+def test_a_file_that_src_links_to_touches_the_function(repository):
+    write_files(repository, {"shared/code.py": ""})
+    (repository / "functions/stock/src/code.py").symlink_to("../../../shared/code.py")
+    commit(repository)
+    write_files(repository, {"shared/code.py": "X = 1"})
+    assert touched(repository).functions == {"stock": ("shared/code.py",)}
+
+
+def test_committed_and_uncommitted_changes_since_an_older_revision_count(repository):
+    write_files(repository, {"functions/orders/src/app.py": "1"})
+    commit(repository)
+    write_files(repository, {"functions/stock/src/app.py": "1"})
+    git(repository, "add", "--all")
+    write_files(repository, {"functions/greeting/src/app.py": "1"})
+    assert touched(repository).functions.keys() == {"stock", "greeting"}
+    assert touched(repository, "HEAD~1").functions.keys() == {"orders", "stock", "greeting"}
+
+
+def test_deleted_and_renamed_functions_are_told_apart(repository):
+    (repository / "functions/stock").rename(repository / "functions/store")
+    commit(repository)
+    found = touched(repository, "HEAD~1")
+    assert found.deleted == ("functions/stock",)
+    assert found.functions == {}, "the new name is not in this workspace"
+
+
+def test_a_repository_may_be_a_folder_of_a_larger_one(tmp_path, repository):
+    git(repository, "mv", "-k", "README.md", "READ.md")
+    inner = repository / "platform"
+    inner.mkdir()
+    for name in ("functions", "layers", "libs", "slipway.toml"):
+        (repository / name).rename(inner / name)
+    commit(repository)
+    write_files(inner, {"functions/orders/src/app.py": "1"})
+    write_files(repository, {"slipway.toml": "of somebody else"})
+    workspace = workspace_of(inner)
+    assert affected([workspace], locks_of(workspace), changed_since(inner, "HEAD")).functions.keys() == {"orders"}
+
+
+def test_names_that_git_would_quote_count(repository):
+    write_files(repository, {"functions/orders/src/größe und mehr.py": ""})
+    assert touched(repository).functions.keys() == {"orders"}
+
+
+def test_outside_git_there_is_a_hint(tmp_path):
+    with pytest.raises(InputError, match="is no git repository"):
+        changed_since(tmp_path, "main")
+
+
+@pytest.mark.parametrize("revision", ["mian", "0" * 40, "--help", ""])
+def test_a_revision_that_is_not_there_is_told(repository, revision):
+    with pytest.raises(InputError, match=r"no revision") as caught:
+        changed_since(repository, revision)
+    assert "git fetch" in caught.value.hint
+    assert ("did you mean `main`?" in caught.value.summary) == (revision == "mian")
+
+
+def test_a_shallow_clone_is_named_as_the_reason(repository, tmp_path):
+    write_files(repository, {"README.md": "2"})
+    commit(repository)
+    first = git(repository, "rev-parse", "HEAD~1").strip()
+    git(tmp_path, "clone", "--quiet", "--depth", "1", repository.as_uri(), "clone")
+    with pytest.raises(InputError) as caught:
+        changed_since(tmp_path / "clone", first)
+    assert caught.value.facts == ("this clone is shallow: it has not all commits",)
+    assert "fetch-depth: 0" in caught.value.hint
+
+
+def test_a_layer_of_any_env_counts(repository):
+    write_files(repository, {"layers/data/layer.toml": "# changed"})
+    workspace = workspace_of(repository)
+    bare = replace(workspace, functions=tuple(replace(spec, layers=()) for spec in workspace.functions))
+    found = affected([bare, workspace], locks_of(workspace), changed_since(repository, "HEAD"))
+    assert found.functions.keys() == {"orders", "stock"}
+
+
+# ── the matrix ────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("shares", "expected"),
+    [
+        (20, [("greeting", "greeting"), ("orders", "orders"), ("stock", "stock")]),
+        (2, [("greeting", "greeting"), ("orders and 1 more", "orders,stock")]),
+        (1, [("greeting and 2 more", "greeting,orders,stock")]),
+        (0, [("greeting and 2 more", "greeting,orders,stock")]),
+    ],
+)
+def test_jobs_hold_functions_that_are_alike_and_are_no_more_than_asked_for(repository, shares, expected):
+    workspace = workspace_of(repository)
+    made = matrix({"stock", "orders", "greeting"}, workspace, read_locks(workspace), shares)
+    assert [(each["name"], each["only"]) for each in made["include"]] == expected
+
+
+def test_no_functions_make_an_empty_matrix(repository):
+    workspace = workspace_of(repository)
+    assert matrix((), workspace, read_locks(workspace), 20) == {"include": []}
+
+
+def test_each_function_is_in_one_job(repository):
+    specs = tuple(function_spec(repository / "functions" / f"f{number}") for number in range(47))
+    workspace = make_workspace(repository, functions=specs)
+    locks = {
+        spec.identity: replace(lock, digest=Digest.of_bytes(spec.name[-1].encode()))
+        for spec, lock in zip(specs, read_locks(workspace).values(), strict=True)
+    }
+    made = matrix({spec.name for spec in specs}, workspace, locks, 20)["include"]
+    assert len(made) == 20
+    assert sorted(name for job in made for name in job["only"].split(",")) == sorted(spec.name for spec in specs)

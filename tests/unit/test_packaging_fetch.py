@@ -1,0 +1,147 @@
+import os
+
+import pytest
+
+from build.errors import InputError, ToolError
+from build.locking.requirements import parse_lock
+from build.packaging import fetch
+from build.packaging.fetch import fetch_wheels
+from build.packaging.sdists import NoSourceError
+from build.process import Completed
+from build.store.objects import Store
+from tests.builders import ARM, X86, lock_line, make_wheel
+
+
+def pins_of(*wheels, marker=""):
+    return parse_lock(lock_line(*wheels, marker=marker)).pins[0]
+
+
+def fetched(tmp_path, *wants, say=lambda _: None):
+    return fetch_wheels(dict.fromkeys(wants, "functions/one"), Store(tmp_path / "store"), on_progress=say)
+
+
+def failed_pip(printed):
+    return Completed(argv=("pip",), code=1, stdout="", stderr=printed)
+
+
+@pytest.fixture
+def no_source(monkeypatch):
+    """No sdist is there; tests/integration/test_packaging_sdists.py has some."""
+
+    def build(pin, target, store, on_progress):
+        raise NoSourceError("is not there", hint="pin a version that has a wheel")
+
+    monkeypatch.setattr(fetch, "build_wheel", build)
+    monkeypatch.setattr(fetch, "known_build", lambda *_: None)
+
+
+@pytest.mark.slow
+def test_the_wheel_of_the_targets_architecture_is_chosen(tmp_path, package_index):
+    x86 = make_wheel(package_index, "fast", tag="cp313-cp313-manylinux_2_28_x86_64")
+    arm = make_wheel(package_index, "fast", tag="cp313-cp313-manylinux_2_17_aarch64")
+    make_wheel(package_index, "fast", tag="cp313-cp313-macosx_11_0_arm64")
+    pin = pins_of(x86, arm)
+    found = fetched(tmp_path, (pin, ARM), (pin, X86))
+    assert {target: wheel.path.name for (_, target), wheel in found.items()} == {ARM: arm.path.name, X86: x86.path.name}
+
+
+@pytest.mark.slow
+def test_every_distribution_without_a_wheel_is_named_at_once_and_the_rest_is_kept(tmp_path, package_index, no_source):
+    old = make_wheel(package_index, "old", tag="cp312-cp312-manylinux2014_aarch64")
+    mac = make_wheel(package_index, "mac", tag="cp313-cp313-macosx_11_0_arm64")
+    make_wheel(package_index, "old", "1.1")
+    make_wheel(package_index, "old", "1.2", tag="cp312-cp312-manylinux2014_aarch64")
+    good, evil = make_wheel(package_index, "good"), make_wheel(package_index, "evil")
+    pin = pins_of(evil)
+    make_wheel(package_index, "evil", files={"evil.py": "import os"})
+    with pytest.raises(InputError, match="without a wheel") as caught:
+        fetched(tmp_path, *((each, ARM) for each in (pins_of(old), pins_of(mac), pins_of(good), pin)))
+    assert caught.value.facts == (
+        "functions/one: evil 1.0 on python3.13 on arm64: no wheel for it that the lock allows",
+        "functions/one: mac 1.0 on python3.13 on arm64: no wheel for it",
+        "functions/one: old 1.0 on python3.13 on arm64: no wheel for it",
+        "  the newest version with a wheel for it is 1.1",
+    )
+    assert "invoke lock --upgrade" in caught.value.hint
+    assert [path.name for path in (tmp_path / "store").glob("wheels/*/*")] == [good.path.name]
+
+
+def test_a_hostile_wheel_does_not_enter_the_store(tmp_path, package_index):
+    evil = make_wheel(package_index, "evil", files={"../../evil.py": "x"})
+    with pytest.raises(InputError, match="evil"):
+        fetched(tmp_path, (pins_of(evil), X86))
+    assert not list((tmp_path / "store").glob("wheels/*/*"))
+
+
+@pytest.mark.slow
+def test_an_index_that_is_out_of_reach_ends_it_at_once_without_showing_credentials(
+    tmp_path, package_index, monkeypatch
+):
+    wheel = make_wheel(tmp_path / "elsewhere", "six")
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    monkeypatch.setenv("PIP_INDEX_URL", f"http://someone:{'pass'}{'word'}@127.0.0.1:9/simple")
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    with pytest.raises(ToolError, match="fetching wheels") as caught:
+        fetched(tmp_path, (pins_of(wheel), X86))
+    assert "127.0.0.1" in str(caught.value)
+    assert "password" not in str(caught.value)
+    assert "someone" not in str(caught.value)
+
+
+def test_two_versions_of_one_distribution_go_to_pip_one_after_the_other():
+    """In one call pip would find no version that is both."""
+    old, new, other = parse_lock("".join(f"{pin} --hash=sha256:{'0' * 64}\n" for pin in ("a==1", "a==2", "b==1"))).pins
+    batches = fetch._batches([(old, X86), (new, X86), (other, X86), (old, ARM)])
+    assert list(batches) == [(X86, [old, other]), (X86, [new]), (ARM, [old])]
+
+
+def brought_by_another_target(tmp_path, wheel):
+    place = Store(tmp_path / "store").wheel(wheel.digest, wheel.path.name)
+    place.parent.mkdir(parents=True)
+    return wheel.path.replace(place)
+
+
+def test_a_wheel_that_is_the_locks_only_file_is_not_fetched_again_for_another_target(tmp_path, package_index):
+    pure = make_wheel(package_index, "pure")
+    stored = brought_by_another_target(tmp_path, pure)
+    said: list[str] = []
+    (wheel,) = fetched(tmp_path, (pins_of(pure), X86), say=said.append).values()
+    assert (wheel.path, said) == (stored, [])
+
+
+@pytest.mark.slow
+def test_among_several_files_the_store_does_not_decide(tmp_path, package_index):
+    """Else what was built before would decide what is built now: a compiled wheel is better than a pure one."""
+    pure = make_wheel(package_index, "fast")
+    arm = make_wheel(package_index, "fast", tag="cp313-cp313-manylinux2014_aarch64", files={"fast.so": "x"})
+    pin = pins_of(pure, arm)
+    brought_by_another_target(tmp_path, pure)
+    (wheel,) = fetched(tmp_path, (pin, ARM)).values()
+    assert wheel.path.name == arm.path.name
+
+
+@pytest.mark.slow
+def test_the_same_pin_under_other_markers_is_fetched_once(tmp_path, package_index):
+    wheel = make_wheel(package_index, "six")
+    said: list[str] = []
+    pins = [pins_of(wheel), pins_of(wheel, marker='sys_platform == "linux"')]
+    one, two = fetched(tmp_path, *((pin, X86) for pin in pins), say=said.append).values()
+    assert one == two
+    assert [line for line in said if line.startswith("fetching")] == [f"fetching 1 wheel for {X86}: six"]
+
+
+def test_it_is_told_what_came_from_where_and_how_fast(tmp_path):
+    wheels = [make_wheel(tmp_path, name, files={"x": os.urandom(500_000)}) for name in ("one", "two", "three")]
+    printed = f"""Collecting one
+  Downloading https://files.example.invalid/{wheels[0].path.name} (1.2 kB)
+  Using cached {wheels[1].path.name} (1.2 kB)
+Processing ./{wheels[2].path.name}
+"""
+    completed = Completed(argv=(), code=0, stdout=printed, stderr="")
+    size = f"{wheels[0].path.stat().st_size / 1e6:.1f} MB"
+    assert fetch._told(wheels, completed, 1.0) == (
+        f"3 wheels in 1.0 s: 1 from the index ({size}, {size}/s), 1 from pip's cache, 1 from folders"
+    )
