@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from build.checks import check
 from build.errors import FindingsError
+from build.inspection.records import record
 from build.inspection.sbom import write_sboms
 from build.locking.locks import read_locks, unpinned
 from build.model import Finding, Severity, Workspace
@@ -30,6 +31,7 @@ def build(workspace: Workspace, show: Reporter) -> Built:
     _stop_on_errors(findings)
     expose(artifacts, workspace)
     write_sboms(workspace, artifacts)
+    record(workspace, artifacts)
     beside = {path.relative_to(workspace.root).as_posix() for lock in locks.values() for path in lock.beside}
     return Built(workspace=workspace, build=artifacts, findings=findings, beside=tuple(sorted(beside)))
 

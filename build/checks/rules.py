@@ -32,6 +32,7 @@ RULES = (
     Row("empty-artifact", Severity.ERROR, sizes.empty_artifact),
     Row("function-size", Severity.ERROR, sizes.function_too_large),
     Row("function-size-near", Severity.WARNING, sizes.function_nearly_too_large),
+    Row("bytecode-left-out", Severity.WARNING, sizes.bytecode_left_out),
     Row("layer-size", Severity.ERROR, sizes.layer_too_large),
     Row("layer-count", Severity.ERROR, limits.layer_count),
     Row("environment-size", Severity.ERROR, limits.environment_size),

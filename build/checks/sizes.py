@@ -58,6 +58,19 @@ def function_nearly_too_large(workspace: Workspace, build: Build, _store: Store)
             )
 
 
+def bytecode_left_out(_workspace: Workspace, build: Build, _store: Store) -> Iterator[Problem]:
+    """Warn where the quota left no room for some of the bytecode, so that a cold start compiles."""
+    for artifact in build.artifacts:
+        left_out = artifact.saved.get("bytecode", 0)
+        if left_out:
+            yield Problem(
+                subject=artifact.identity,
+                message=f"{_mb(left_out)} of bytecode stay out, for with it function and layers would pass "
+                f"{_mb(quotas.UNZIPPED_BYTES)}: what the handler imports first has it, the rest compiles at cold start",
+                hint="take out or replace a large distribution, run `invoke lock`, and see the rest with `invoke size`",
+            )
+
+
 def layer_too_large(workspace: Workspace, build: Build, _store: Store) -> Iterator[Problem]:
     """Refuse a layer that is too large by itself, and so fits into no function."""
     names = {layer.identity for layer in workspace.layers}

@@ -77,9 +77,8 @@ def _limits(
             **{place: recipes.layers[place] for place in sorted(layers)},
         }
         made = {place: archives[recipe.key] for place, recipe in all_of_it.items()}
-        left = rooms(
-            UNZIPPED_BYTES, {place: (each.unzipped_bytes, each.bytecode_bytes) for place, each in made.items()}
-        )
+        quota = UNZIPPED_BYTES - sum(workspace.layer_sizes.get(layer, 0) for layer in spec.layers)
+        left = rooms(quota, {place: (each.unzipped_bytes, each.bytecode_bytes) for place, each in made.items()})
         for place, room in left.items():
             before = limits.get(place)
             roots = (*(before.roots if before else ()), *roots_of(function.source, spec.handler))

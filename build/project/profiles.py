@@ -75,13 +75,18 @@ class Profile:
     @property
     def tags(self) -> "tuple[Tag, ...]":
         """Wheel tags the runtime accepts, best first."""
-        from packaging import tags  # here: 20 ms that `invoke --list` need not pay
+        return _tags(self.target.runtime.minor, self.platforms)
 
-        version = (3, self.target.runtime.minor)
-        return (
-            *tags.cpython_tags(version, platforms=self.platforms),
-            *tags.compatible_tags(version, f"cp3{version[1]}", self.platforms),
-        )
+
+@cache
+def _tags(minor: int, platforms: tuple[str, ...]) -> "tuple[Tag, ...]":
+    from packaging import tags  # here: 20 ms that `invoke --list` need not pay
+
+    version = (3, minor)
+    return (
+        *tags.cpython_tags(version, platforms=platforms),
+        *tags.compatible_tags(version, f"cp3{minor}", platforms),
+    )
 
 
 @cache

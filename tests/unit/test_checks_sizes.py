@@ -153,3 +153,13 @@ def test_an_artifact_without_a_file_is_refused_as_lambda_refuses_it(tmp_path):
     built = build_workspace(workspace, read_locks(workspace), store, on_progress=lambda _: None)
     (finding,) = found(workspace, built)
     assert (finding.rule, finding.severity, finding.subject) == ("empty-artifact", Severity.ERROR, "layers/data")
+
+
+def test_bytecode_that_stays_out_for_want_of_room_is_told(tmp_path):
+    slim = replace(artifact("functions/f", 200 * MB), saved={"tests": 5, "bytecode": 12 * MB})
+    built = Build(functions={"f": slim}, layers={})
+    workspace = make_workspace(tmp_path, functions=(function(tmp_path),))
+    findings = check(workspace, built, Store(workspace.generated / "store"))
+    (told,) = (finding for finding in findings if finding.rule == "bytecode-left-out")
+    assert told.severity is Severity.WARNING
+    assert told.message.startswith("12.0 MB of bytecode stay out")

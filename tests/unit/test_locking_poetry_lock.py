@@ -11,7 +11,8 @@ X311 = Target(Runtime(11), X86.architecture)
 
 
 def pyproject(dependencies, more=""):
-    return f'[tool.poetry]\nname = "orders"\nversion = "0"\n[tool.poetry.dependencies]\npython = "^3.10"\n{dependencies}\n{more}'
+    head = '[tool.poetry]\nname = "orders"\nversion = "0"\n[tool.poetry.dependencies]\npython = "^3.10"'
+    return f"{head}\n{dependencies}\n{more}"
 
 
 def package(name, version="1.0", more="", *, python=">=3.8", dependencies="", optional=False, files=True):
@@ -133,7 +134,7 @@ def test_a_wish_that_the_lock_does_not_meet_makes_it_stale(tmp_path, form):
     text = lock(package("a", more='groups = ["main"]'))
     wanted = {
         "poetry": pyproject('a = "^2"'),
-        "pep621": '[project]\nname = "orders"\nversion = "0"\ndependencies = ["a>=2,<3"]\n[tool.poetry]\npackage-mode = false\n',
+        "pep621": '[project]\nname = "orders"\nversion = "0"\ndependencies = ["a>=2,<3"]\n[tool.poetry]\n',
     }[form]
     (said,) = refused(tmp_path, wanted, text)
     assert said.startswith("functions/orders/poetry.lock: expected a<3")

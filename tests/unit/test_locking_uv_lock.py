@@ -59,8 +59,10 @@ def test_only_what_the_project_itself_needs_is_reached(tmp_path):
 def test_markers_on_edges_are_those_of_the_target(tmp_path):
     text = lock(
         root(
-            "{ name = 'w', marker = \"sys_platform == 'win32'\" }, { name = 'a', marker = \"platform_machine == 'aarch64'\" },"
-            "{ name = 'n', marker = \"python_full_version >= '3.12'\" }, { name = 'c', marker = \"implementation_name == 'pypy'\" }"
+            "{ name = 'w', marker = \"sys_platform == 'win32'\" },"
+            "{ name = 'a', marker = \"platform_machine == 'aarch64'\" },"
+            "{ name = 'n', marker = \"python_full_version >= '3.12'\" },"
+            "{ name = 'c', marker = \"implementation_name == 'pypy'\" }"
         ),
         *(package(name) for name in "wanc"),
     )
@@ -171,8 +173,8 @@ def test_an_index_of_ones_own_reaches_pip(tmp_path):
     [
         (
             package("a", source='source = { git = "https://me:secret@example.invalid/a?rev=1#abc" }', files=""),
-            "functions/orders/uv.lock: a 1.0: expected files with a sha256, got a commit of a repository; take a release, "
-            "a URL of an archive with its sha256, or a copy in this repository",
+            "functions/orders/uv.lock: a 1.0: expected files with a sha256, got a commit of a repository; "  # noqa: ISC004
+            "take a release, a URL of an archive with its sha256, or a copy in this repository",
         ),
         (package("a", files=""), "functions/orders/uv.lock: a 1.0: expected the sha256 of its files, got none"),
         (
