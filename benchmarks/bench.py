@@ -23,8 +23,8 @@ from build.errors import InputError
 _T = TypeVar("_T")
 SCALE = "scale"
 """The name of the growing repository among the workloads."""
-_SHARE = 0.65
-"""Of the time that is left, how much a workload may take."""
+_FOR_SCALE, _ALONE = 0.3, 0.2
+"""How much of the time the growing repository gets, where a workload gets 1; and Slipway alone, of what is left."""
 NOBODY = "none"
 """Said for ``peers``: Slipway alone."""
 
@@ -62,11 +62,11 @@ def _raced(root: Path, depth: Depth, chosen: list[str], rivals: list[str], scrat
     workloads = [WORKLOADS[name] for name in chosen if name != SCALE]
     entrants, refused = _entrants(slipway, rivals, workloads, root / ".artifacts/bench/peers")
     found: list[Race | Product | Floor | Import | Scale] = []
-    for workload in workloads:
-        part = clock.part(_SHARE)
+    for left, workload in zip(range(len(workloads), 0, -1), workloads, strict=True):
+        part = clock.part(1 / (left + _FOR_SCALE))
         contest = Contest(workload, entrants, place=scratch / workload.name, depth=depth, clock=part, say=say)
         contest.run()
-        found += [*contest.races, *contest.products, *_alone(slipway, contest, depth, clock.part(_SHARE))]
+        found += [*contest.races, *contest.products, *_alone(slipway, contest, depth, clock.part(_ALONE))]
         shutil.rmtree(scratch / workload.name)
     if SCALE in chosen:
         found += scales_of(slipway, scratch, depth, clock, say)

@@ -95,11 +95,12 @@ class Product:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Floor:
-    """Reading a workload's wheels, writing and hashing its zips; and what the build stage took, in turns."""
+    """Reading a workload's wheels, writing and hashing its zips; and what Slipway's stages took, in turns."""
 
     workload: str
     floor_s: tuple[float, ...]
     assemble_s: tuple[float, ...]
+    check_s: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +185,12 @@ class Results:
                 ),
                 "products": tuple(Product(**row) for row in data["products"]),
                 "floors": tuple(
-                    Floor(**{**row, "floor_s": tuple(row["floor_s"]), "assemble_s": tuple(row["assemble_s"])})
+                    Floor(
+                        workload=row["workload"],
+                        floor_s=tuple(row["floor_s"]),
+                        assemble_s=tuple(row["assemble_s"]),
+                        check_s=tuple(row["check_s"]),
+                    )
                     for row in data["floors"]
                 ),
                 "imports": tuple(Import(**{**row, "seconds": tuple(row["seconds"])}) for row in data["imports"]),

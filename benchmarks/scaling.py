@@ -25,7 +25,7 @@ def floor_of(slipway: Slipway, site: Site, rounds: int, clock: Clock) -> Floor:
     sizes = [path.stat().st_size for path in slipway.zips(site).values()]
     order = json.dumps({"wheels": [str(path) for path in slipway.wheels(site)], "sizes": sizes})
     floor_s: list[float] = []
-    assemble_s: list[float] = []
+    stages: list[dict[str, float]] = []
     for _ in _while(clock, rounds):
         with tempfile.TemporaryDirectory(dir=site.caches) as out:
             settle()
@@ -33,8 +33,13 @@ def floor_of(slipway: Slipway, site: Site, rounds: int, clock: Clock) -> Floor:
             floor_s.append(float(answered(argv, cwd=site.folder, stdin=order)))
         slipway.forget(site)
         settle()
-        assemble_s.append(slipway.assemble_s(site))
-    return Floor(workload=site.workload.name, floor_s=tuple(floor_s), assemble_s=tuple(assemble_s))
+        stages.append(slipway.stages_s(site))
+    return Floor(
+        workload=site.workload.name,
+        floor_s=tuple(floor_s),
+        assemble_s=tuple(took_s["build"] for took_s in stages),
+        check_s=tuple(took_s["check"] for took_s in stages),
+    )
 
 
 def imports_of(slipway: Slipway, site: Site, rounds: int, clock: Clock) -> tuple[Import, ...]:
@@ -73,7 +78,8 @@ def scales_of(slipway: Slipway, place: Path, depth: Depth, clock: Clock, say: Sa
         say(f"{count} functions, nothing changed: Slipway")
         log = place / "scale.log"
         try:
-            measured(slipway.command(site, State.WARM), timeout_s=max(1.0, min(depth.timeout_s, clock.left_s)), log=log)
+            timeout_s = max(1.0, min(depth.timeout_s, clock.left_s))
+            measured(slipway.command(site, State.WARM), timeout_s=timeout_s, log=log)
             samples = []
             for _ in _while(clock, depth.rounds):
                 settle()

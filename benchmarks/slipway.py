@@ -110,11 +110,10 @@ class Slipway:
         """Return the wheels that the artifacts are made of."""
         return sorted((site.folder / ".artifacts/store/wheels").rglob("*.whl"))
 
-    def assemble_s(self, site: Site) -> float:
-        """Build in a process of its own; return how long its build stage took, without start and imports."""
+    def stages_s(self, site: Site) -> dict[str, float]:
+        """Build in a process of its own; return how long each stage took, without start and imports."""
         argv = [sys.executable, str(PROBES / "assembling.py"), ENV]
-        took_s: dict[str, float] = json.loads(answered(argv, cwd=site.folder, env=self._environ(site)))
-        return took_s["build"]
+        return dict(json.loads(answered(argv, cwd=site.folder, env=self._environ(site))))
 
     def _environ(self, site: Site) -> dict[str, str]:
         return site.environ(Path(sys.executable).parent)

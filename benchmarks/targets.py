@@ -84,8 +84,8 @@ def _scales(results: Results) -> Iterator[Target]:
     else:
         yield Target(promise=promise, wanted=wanted)
     promise, wanted = "Each further function costs no more than those before", "≤ 1.5 × as much"
-    slopes = list(_slopes(results.scales))
-    if len(slopes) > 1:
+    slopes = list(_slopes(results.scales)) if largest else []
+    if slopes:
         growth = slopes[-1] / slopes[0]
         got = f"{growth:.1f} × ({slopes[0] * 1000:.2f} ms, then {slopes[-1] * 1000:.2f} ms)"
         yield Target(promise=promise, wanted=wanted, got=got, kept=growth <= 1.5)

@@ -1,4 +1,4 @@
-"""Read the same wheels, write as many bytes as the zips have, and take their sha256: no packaging can be faster.
+"""Read the same wheels, write as many bytes as the zips have, take their sha256: packaging one cannot be faster.
 
     python -I -S floor.py OUT < order.json     → seconds
 

@@ -144,6 +144,7 @@ def _provisional(spec: Spec, reading: Reading, workspace: Workspace, locks: Mapp
         hint = f"change {spec.identity}/{reading.lock}, then run `invoke build`"
         wanted = folder / reading.lock
         tools.compile_with_uv(wanted, draft, lowest=lowest, constraints=[constraints], cwd=folder, hint=hint)
+        requirements_txt.mend_places(folder, reading.lock, draft, root)
         draft.replace(lock)
     return requirements_txt.read_provisional(reading, lock, folder, root)
 
@@ -185,7 +186,7 @@ def _unmet(lock: Lock, spec: Spec, root: Path) -> list[str]:
                 continue
             pin = pins.get(canonicalize_name(wish.name))
             if pin is None or not _meets(pin, wish, base):
-                got = (spot_of(pin, base) or f"{pin.name}=={pin.version}") if pin else f"no pin for {target}"
+                got = _named(pin, wish, base) if pin else f"no pin for {target}"
                 unmet[f"{lock.identity}/{lock.file}: expected {wish}, got {got}"] = None
     return list(unmet)
 
@@ -194,3 +195,7 @@ def _meets(pin: Pin, wish: Requirement, base: Base) -> bool:
     if wish.url:
         return wish.url == spot_of(pin, base)
     return not pin.version or wish.specifier.contains(pin.version, prereleases=True)
+
+
+def _named(pin: Pin, wish: Requirement, base: Base) -> str:
+    return (spot_of(pin, base) if wish.url else "") or f"{pin.name}=={pin.version}"

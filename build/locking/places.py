@@ -7,6 +7,7 @@ from configparser import ConfigParser
 from configparser import Error as ConfigError
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from packaging.markers import Marker
@@ -165,12 +166,16 @@ def _project(folder: Path, place: str, said: Pin) -> Pin | str:
     )
 
 
+def _pyproject(folder: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads((folder / "pyproject.toml").read_bytes().decode("utf-8-sig"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return {}
+
+
 def _said(folder: Path) -> tuple[str, str]:
     """Return name and version as the project states them; empty where only a build tells."""
-    try:
-        table = tomllib.loads((folder / "pyproject.toml").read_bytes().decode("utf-8-sig"))
-    except (FileNotFoundError, UnicodeDecodeError, tomllib.TOMLDecodeError):
-        table = {}
+    table = _pyproject(folder)
     project = table.get("project") or table.get("tool", {}).get("poetry") or {}
     if project.get("name"):
         return str(project["name"]), str(project.get("version", ""))
@@ -187,6 +192,13 @@ def _said(folder: Path) -> tuple[str, str]:
         found = re.search(r"""\bname\s*=\s*["']([A-Za-z0-9._-]+)["']""", text)
         name = found[1] if found else ""
     return name, version if re.fullmatch(r"[0-9][0-9A-Za-z.+!-]*", version) else ""
+
+
+def source_paths(project: Path) -> tuple[str, ...]:
+    """Return the paths in a project's ``[tool.uv.sources]``, as they stand there."""
+    sources = _pyproject(project).get("tool", {}).get("uv", {}).get("sources", {})
+    tables = [table for said in sources.values() for table in (said if isinstance(said, list) else [said])]
+    return tuple(str(table["path"]) for table in tables if "path" in table)
 
 
 def digest_of(folder: Path) -> Digest:

@@ -1,5 +1,6 @@
 """What every reader of a lock gives, and how a lock that is a graph becomes a list of pins."""
 
+import codecs
 import json
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
@@ -98,8 +99,12 @@ def python_problem(requires_python: str | None, target: Target) -> str | None:
 
 
 def text_of(path: Path) -> str | None:
-    """Return the file's text; None if there is none."""
-    return path.read_bytes().decode("utf-8-sig", errors="replace").replace("\r\n", "\n") if path.is_file() else None
+    """Return the file's text, in UTF-8 or as PowerShell redirects it; None if there is none."""
+    if not path.is_file():
+        return None
+    data = path.read_bytes()
+    encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    return data.decode(encoding, errors="replace").replace("\r\n", "\n")
 
 
 @lru_cache(maxsize=16)

@@ -1,13 +1,14 @@
 """`requirements.in` with `requirements.txt`, and a `requirements.txt` alone, as people have it."""
 
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from build.locking.places import Base, masked, pin_at, search_option, spot_of
+from build.locking.places import Base, masked, pin_at, search_option, source_paths, spot_of
 from build.locking.reading import Reading, text_of
 from build.locking.requirements import Pin, Pins, Reference, parse_lock, parse_wanted
 
@@ -153,3 +154,45 @@ def _files(path: Path, root: Path) -> tuple[list[tuple[Path, str]], list[str]]:
 
 def _shown(path: Path, base: Base) -> str:
     return path.name if path.parent == base.folder else base.named(path)
+
+
+def mend_places(folder: Path, wanted: str, lock: Path, root: Path) -> None:
+    """Rewrite the paths in ``lock`` that uv took over from the local projects in ``wanted`` as they stand there.
+
+    uv writes the paths of wishes relative to where it runs, but those of a project's own ``[tool.uv.sources]``
+    relative to that project, so they lead nowhere, or elsewhere.
+    """
+    base = Base(folder, root)
+    before = text = text_of(lock) or ""
+    said = {
+        reference.place
+        for path, wish in _files(folder / wanted, root)[0]
+        for reference in parse_wanted(wish).references
+    }
+    places = dict(_places_of(said, base))
+    for reference in parse_lock(text).references:
+        if reference.place not in said and (path := places.get(reference.place)):
+            right = Path(os.path.relpath(path, folder)).as_posix()
+            text = re.sub(
+                rf"^((?:-e )?){re.escape(reference.place)}(?=\s|$)", rf"\g<1>{right}", text, flags=re.MULTILINE
+            )
+    if text != before:
+        draft = lock.with_name(f".{lock.name}")
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(lock)
+
+
+def _places_of(said: Iterable[str], base: Base) -> Iterator[tuple[str, Path]]:
+    """Yield the paths that the projects at ``said``, and those they lead to, have as their sources."""
+    pending = [path for place in said if "://" not in place and (path := base.path(place)) and path.is_dir()]
+    seen: set[Path] = set()
+    while pending:
+        project = pending.pop()
+        if project in seen:
+            continue
+        seen.add(project)
+        for place in source_paths(project):
+            path = Base(project, base.root).path(place)
+            if path:
+                yield place, path
+                pending.append(path)

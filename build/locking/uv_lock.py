@@ -12,6 +12,7 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from build.digest import Digest
 from build.locking.places import Base, index_options, pin_at
 from build.locking.pyproject import Table, wanted_by
 from build.locking.reading import (
@@ -170,6 +171,7 @@ def _pin(package: Table, base: Base) -> Pin | str:
     files = [*([package["sdist"]] if "sdist" in package else []), *package.get("wheels", ())]
     sha256s = sha256s_of(file.get("hash") for file in files)
     if "registry" in source:
+        sha256s = sha256s or _own_sha256s(files, source["registry"], base)
         if not sha256s:
             return f"{name} {version}: expected the sha256 of its files, got none"
         options = index_options(source["registry"], base)
@@ -182,3 +184,9 @@ def _pin(package: Table, base: Base) -> Pin | str:
     if source.get("subdirectory"):
         place = f"{place}#subdirectory={source['subdirectory']}"
     return pin_at(place, base, name=name, version=version, sha256s=sha256s)
+
+
+def _own_sha256s(files: Iterable[Table], folder: str, base: Base) -> frozenset[str]:
+    """Return the digests of files in a folder of the repository, for which uv writes none; git keeps those."""
+    paths = [base.path(f"{folder}/{file['path']}") for file in files if "path" in file]
+    return frozenset(Digest.of_file(path).hex for path in paths if path and path.is_file())

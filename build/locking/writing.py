@@ -148,6 +148,8 @@ def _compile(root: Path, specs: Sequence[Spec], wanted: str, lock: Path, *, upgr
         cwd=folder if has_places else root,
         hint=f"change {identity}/{wanted}, then run `invoke lock`",
     )
+    if has_places and lock.name == LOCKED:
+        requirements_txt.mend_places(folder, wanted, lock, root)
 
 
 def _constraints(root: Path, layer: str, targets: Iterable[Target]) -> Path | None:

@@ -91,7 +91,7 @@ def _label(names: Sequence[str]) -> str:
 def _places(spec: Spec, lock: Lock) -> Iterator[Path]:
     """Yield every file and folder that ``spec`` is made of."""
     yield spec.folder.resolve()
-    yield from (pin.folder.resolve() for pin in lock.pins if pin.folder)
+    yield from (path.resolve() for path in lock.beside)
     yield from (path.resolve() for path in (spec.folder / "src").rglob("*") if path.is_symlink())
 
 

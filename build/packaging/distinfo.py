@@ -110,14 +110,15 @@ def _misnamed(filename: str, folder: str, name: str, version: str, wheel: Messag
     if str(wheel["Wheel-Version"]).split(".")[0] != "1":
         yield f"WHEEL: expected Wheel-Version 1, got {wheel['Wheel-Version']}"
     said = sorted(set(_platforms(wheel)))
-    if not any({tag.platform, _LINUX.sub("linux_", tag.platform), "any"}.intersection(said) for tag in tags):
-        yield f"WHEEL: expected a Tag for the platform of the file name, got {', '.join(said) or 'none'}"
+    if said and not any({tag.platform, _LINUX.sub("linux_", tag.platform), "any"}.intersection(said) for tag in tags):
+        yield f"WHEEL: expected a Tag for the platform of the file name, got {', '.join(said)}"
 
 
 def _platforms(wheel: Message) -> Iterator[str]:
     """Yield the platforms that WHEEL says; of its tags the only part that a maker who renames a wheel leaves true.
 
-    xgboost-1.5.2-py3-none-manylinux2014_x86_64.whl says cp39-cp39-…, playwright's for Linux py3-none-any.
+    xgboost-1.5.2-py3-none-manylinux2014_x86_64.whl says cp39-cp39-…, playwright's for Linux py3-none-any, catboost's
+    of 2022 nothing at all.
     """
     for line in wheel.get_all("Tag", ())[:_MOST_TAGS]:
         with suppress(ValueError):

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self
 
 from build.model import Target
 from build.project.profiles import profile_of, system_of
@@ -31,6 +31,8 @@ _TAG = re.compile(r"\.(cpython-\d+[a-z]*(-[\w-]+)?|abi3|pypy[\w-]+)$")
 """What of a module's file name says who may import it: PEP 3149, and PEP 384 for abi3."""
 _MOST_ENTRIES = 2_000
 """Sections, dynamic tags, versions. Large libraries have some hundred; a file that says more would waste our time."""
+_MOST_TABLE_BYTES = 32 << 20
+"""The names of all symbols of the largest library we know have 3 MB."""
 
 
 class Need(NamedTuple):
@@ -92,17 +94,24 @@ class SharedObject:
 
 
 def read_shared_object(path: str, data: bytes) -> SharedObject | None:
-    """Return what ``data`` says that the loader goes by; None if the loader has nothing to do with it.
+    """Do what `look_into` does with ``data`` in memory."""
+    return look_into(path, BytesIO(data))
+
+
+def look_into(path: str, stream: BinaryIO) -> SharedObject | None:
+    """Return what ``stream`` says that the loader goes by; None if the loader has nothing to do with it.
 
     ``path`` is only kept. A file that begins like ELF and is broken gives an object with
-    `unreadable` set: wheels do ship such files, to test readers of them.
+    `unreadable` set: wheels do ship such files, to test readers of them. Only tables are read, so memory
+    does not grow with the code.
     """
-    if not data.startswith(MAGIC):
+    stream.seek(0)
+    if stream.read(len(MAGIC)) != MAGIC:
         return None
     from elftools.common.exceptions import ELFError
 
     try:
-        return _read(path, data)
+        return _read(path, stream)
     # pyelftools means ELFError; what a broken file makes it trip over has many names.
     except (ELFError, ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as reason:
         return SharedObject(path=path, machine="", unreadable=f"a broken one ({str(reason) or type(reason).__name__})")
@@ -166,10 +175,10 @@ def missing(shared_object: SharedObject, target: Target, provided: Collection[st
     return tuple(name for name in shared_object.needed if name not in libraries and name not in provided)
 
 
-def _read(path: str, data: bytes) -> SharedObject | None:
+def _read(path: str, stream: BinaryIO) -> SharedObject | None:
     from elftools.elf.elffile import ELFFile  # here: 0.1 s that only wheels with compiled code pay
 
-    elf = ELFFile(BytesIO(data))
+    elf = ELFFile(stream)
     if elf["e_type"] not in _LOADED:
         return None
     if elf.num_sections() > _MOST_ENTRIES:
@@ -190,12 +199,25 @@ def _read(path: str, data: bytes) -> SharedObject | None:
         soname="".join(said["DT_SONAME"][:1]),
         needed=tuple(said["DT_NEEDED"]),
         search=tuple(folder for folder in search.split(":") if folder),
-        requires=tuple(_needs(elf, sections, data)),
-        is_module=f"\0PyInit_{module_of(path)}\0".encode() in data,
+        requires=tuple(_needs(elf, sections, stream)),
+        is_module=f"\0PyInit_{module_of(path)}\0".encode() in _names(elf, sections, stream),
     )
 
 
-def _needs(elf: "ELFFile", sections: "dict[str, Section]", data: bytes) -> Iterator[Need]:
+def _names(elf: "ELFFile", sections: "dict[str, Section]", stream: BinaryIO) -> bytes:
+    """Return the names of all symbols that the loader can look up."""
+    if "SHT_DYNAMIC" not in sections:
+        return b""
+    return _bytes_of(elf.get_section(sections["SHT_DYNAMIC"].header["sh_link"]), stream)
+
+
+def _bytes_of(section: "Section", stream: BinaryIO) -> bytes:
+    # Not Section.data(), which would inflate a section that says it is compressed.
+    stream.seek(section.header["sh_offset"])
+    return stream.read(min(section.header["sh_size"], _MOST_TABLE_BYTES))
+
+
+def _needs(elf: "ELFFile", sections: "dict[str, Section]", stream: BinaryIO) -> Iterator[Need]:
     """Yield the highest version of every family of every library, and each version that is a word."""
     if "SHT_GNU_verneed" not in sections:
         return
@@ -210,9 +232,8 @@ def _needs(elf: "ELFFile", sections: "dict[str, Section]", data: bytes) -> Itera
                 highest[key] = (need, version["vna_other"])
     indexes = array("H")
     if "SHT_GNU_versym" in sections:
-        # Not Section.data(), which would inflate a section that says it is compressed.
-        header = sections["SHT_GNU_versym"].header
-        indexes.frombytes(data[header["sh_offset"] :][: header["sh_size"] // 2 * 2])
+        table = _bytes_of(sections["SHT_GNU_versym"], stream)
+        indexes.frombytes(table[: len(table) // 2 * 2])
     if not elf.little_endian:
         indexes.byteswap()
     for need, index in highest.values():

@@ -18,7 +18,7 @@ from build.errors import FindingsError, InputError, SlipwayError
 from build.locking.requirements import Pin
 from build.model import Target, Wheel
 from build.packaging.pip import REACH, blamed, is_unreachable, met_other_files, newest_with_wheel, pip_for, run_pip
-from build.packaging.sdists import NoSourceError, build_wheel, is_source, known_build, source_of
+from build.packaging.sdists import RULES, NoSourceError, build_wheel, content_of, is_source, known_build
 from build.packaging.wheels import surveyed
 from build.process import Completed
 from build.project.profiles import profile_of
@@ -46,14 +46,17 @@ def fetch_wheels(wanted: Mapping[Wanted, str], store: Store, *, on_progress: _Sa
     and what was fetched before another pin failed is kept. What has no wheel is built. Raises InputError
     with all that can be had neither way, ToolError when the index cannot be reached.
     """
-    keys = {want: _key(want) for want in wanted}
+    contents = {pin: content_of(pin) for pin in dict.fromkeys(pin for pin, _ in wanted)}
+    keys = {want: _key(contents[want[0]], want[1]) for want in wanted}
     wants = {key: want for want, key in keys.items()}  # other folders may pin the same under other markers
-    held = _held(wants, store)
+    held = _held(wants, contents, store)
     found = {want: held[key] for key, want in wants.items() if key in held}
     missing = [want for want in wants.values() if want not in found]
     if missing:
         fetched, no_wheel = _fetch_all([want for want in missing if not is_source(want[0])], store, on_progress)
-        built, failed = _build_all([*no_wheel, *(want for want in missing if is_source(want[0]))], store, on_progress)
+        built, failed = _build_all(
+            [*no_wheel, *(want for want in missing if is_source(want[0]))], contents, store, on_progress
+        )
         if failed:
             raise _failure(failed, no_wheel, wanted)
         found.update({**fetched, **built})
@@ -63,7 +66,7 @@ def fetch_wheels(wanted: Mapping[Wanted, str], store: Store, *, on_progress: _Sa
 # ── what is there ─────────────────────────────────────────────────────────────────────────────
 
 
-def _held(wants: Mapping[Digest, Wanted], store: Store) -> dict[Digest, Wheel]:
+def _held(wants: Mapping[Digest, Wanted], contents: Mapping[Pin, Digest], store: Store) -> dict[Digest, Wheel]:
     """Return the wheels whose files are in the store, or come from the remote one; all at once, and by key."""
 
     def read(note: Any) -> Wheel | None:
@@ -74,8 +77,9 @@ def _held(wants: Mapping[Digest, Wanted], store: Store) -> dict[Digest, Wheel]:
     held = store.recall_each("wheel", asked, read)
     for key, want in wants.items():
         if key not in held:
-            is_built = is_source(want[0]) or store.recall("source", key, bool)
-            wheel = known_build(*want, store) if is_built else _only_choice(want, store)
+            pin, target = want
+            is_built = is_source(pin) or store.recall("source", key, bool)
+            wheel = known_build(pin, contents[pin], target, store) if is_built else _only_choice(want, store)
             if wheel:
                 held[key] = wheel
     return held
@@ -102,10 +106,8 @@ def _only_choice(want: Wanted, store: Store) -> Wheel | None:
     return None
 
 
-def _key(want: Wanted) -> Digest:
-    pin, target = want
-    source = source_of(pin) if pin.folder else ""
-    return Digest.of_bytes(f"{pin.name} {pin.version} {sorted(pin.sha256s)} {source}{profile_of(target)}".encode())
+def _key(content: Digest, target: Target) -> Digest:
+    return Digest.of_bytes(f"{content} {profile_of(target)}".encode())
 
 
 # ── fetch ─────────────────────────────────────────────────────────────────────────────────────
@@ -188,7 +190,7 @@ def _take_in(folder: Path, by_name: Mapping[str, Pin], target: Target, store: St
         path = store.keep(fetched, folder.with_name("hashed") / fetched.name)
         surveyed(Wheel(name=pin.name, version=version, path=path, digest=digest), store)
         final = store.keep(path, store.wheel(digest, path.name))
-        store.remember("wheel", _key((pin, target)), [path.name, digest.hex])
+        store.remember("wheel", _key(content_of(pin), target), [path.name, digest.hex])
         yield Wheel(name=pin.name, version=version, path=final, digest=digest)
 
 
@@ -223,7 +225,7 @@ def _parsed(filename: str) -> tuple[str, str, frozenset[object]]:
 
 
 def _build_all(
-    missing: Iterable[Wanted], store: Store, say: _Say
+    missing: Iterable[Wanted], contents: Mapping[Pin, Digest], store: Store, say: _Say
 ) -> tuple[dict[Wanted, Wheel], dict[Wanted, SlipwayError]]:
     """Return what was built, here or meanwhile by another runner, and why the rest was not."""
     # The architectures of one runtime in turn: a pure wheel of the first serves the second.
@@ -232,29 +234,32 @@ def _build_all(
         jobs.setdefault((pin, target.runtime.minor), []).append(target)
 
     def key(job: tuple[Pin, int]) -> Digest:
-        return Digest.of_bytes(f"building {source_of(job[0])} {job[1]}".encode())
+        return Digest.of_bytes(f"building {RULES} {contents[job[0]]} {job[1]}".encode())
+
+    def known(pin: Pin, target: Target) -> Wheel | None:
+        return known_build(pin, contents[pin], target, store)
 
     def look(job: tuple[Pin, int]) -> dict[Wanted, Wheel | SlipwayError] | None:
-        known = {(job[0], target): known_build(job[0], target, store) for target in jobs[job]}
-        return {want: wheel for want, wheel in known.items() if wheel} if all(known.values()) else None
+        there = {(job[0], target): known(job[0], target) for target in jobs[job]}
+        return {want: wheel for want, wheel in there.items() if wheel} if all(there.values()) else None
 
     def make(job: tuple[Pin, int]) -> dict[Wanted, Wheel | SlipwayError]:
-        made: dict[Wanted, Wheel | SlipwayError] = {}
+        pin, made = job[0], dict[Wanted, Wheel | SlipwayError]()
         for target in jobs[job]:
             try:
-                made[job[0], target] = known_build(job[0], target, store) or build_wheel(
-                    job[0], target, store, on_progress=say
+                made[pin, target] = known(pin, target) or build_wheel(
+                    pin, contents[pin], target, store, on_progress=say
                 )
             except InputError as reason:
-                made[job[0], target] = reason
+                made[pin, target] = reason
         return made
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         made = store.each_once(jobs, pool, key=key, look=look, make=make).values()
     results = {want: result for some in made for want, result in some.items()}
     built = {want: result for want, result in results.items() if isinstance(result, Wheel)}
-    for want in built:
-        store.remember("source", _key(want), True)
+    for pin, target in built:
+        store.remember("source", _key(contents[pin], target), True)
     return built, {want: result for want, result in results.items() if isinstance(result, SlipwayError)}
 
 

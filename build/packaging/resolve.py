@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 from build.digest import Digest
 from build.errors import FindingsError, InputError
-from build.locking.locks import LOCKED, Lock
+from build.locking.locks import Lock
 from build.model import Target, Wheel
 from build.packaging.fetch import Wanted, fetch_wheels
 from build.packaging.sdists import RULES
@@ -102,13 +102,13 @@ def _read(note: Any, store: Store) -> tuple[Wheel, ...]:
 
 def _walk(request: Request, surveys: Mapping[str, Survey]) -> list[str]:
     """Follow Requires-Dist from what is wanted; return what is missing, unfit or surplus."""
-    where = f"{request.lock.identity}/{LOCKED}, {request.target}"
+    where = f"{request.lock.identity}/{request.lock.file}, {request.target}"
     environment = dict(profile_of(request.target).markers)
     problems = [f"{where}: {told}" for told in _unfit(surveys, environment["python_full_version"])]
     roots = request.lock.wanted
     if roots is None:
         roots = tuple(Requirement(f"{name}=={said.version}") for name, said in surveys.items())
-    pending = [(wish, "requirements.in") for wish in roots if _applies(wish, environment, "")]
+    pending = [(wish, "the folder itself") for wish in roots if _applies(wish, environment, "")]
     reached: set[tuple[str, str]] = set()
     while pending:
         wish, wanted_by = pending.pop()

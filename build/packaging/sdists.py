@@ -28,16 +28,16 @@ from build.packaging.canonical import write_canonical
 from build.packaging.elf import misfits
 from build.packaging.pip import PIP, QUIETLY, REACH, blamed, is_unreachable, met_other_files, run_pip
 from build.packaging.wheels import Survey, surveyed
-from build.packaging.workshop import FOREIGN, Workshop, can_compile_for, compiler, open_workshop
+from build.packaging.workshop import COMPILER, FOREIGN, Workshop, can_compile_for, compiler, open_workshop
 from build.process import Completed
 from build.project.interpreters import interpreter_of, release_of
 from build.project.profiles import profile_of
 from build.store.objects import Store
 
-_TOOLCHAIN = Path(__file__).parent / "toolchain"
-_BACKENDS = _TOOLCHAIN / "backends.txt"
+BACKENDS = Path(__file__).parent / "toolchain" / "backends.txt"
+"""For pip: the version of each build backend that sdists are built by."""
 _FORMAT = 1
-RULES = Digest.of_bytes(b"\0".join([b"%d" % _FORMAT, *(path.read_bytes() for path in sorted(_TOOLCHAIN.iterdir()))]))
+RULES = Digest.of_bytes("\0".join([str(_FORMAT), BACKENDS.read_text("utf-8"), COMPILER.read_text("utf-8")]).encode())
 """Of what decides a built wheel's bytes beside its source. Raise `_FORMAT` when the same source shall give others."""
 
 _CONFLICT = "The user requested (constraint)"
@@ -69,8 +69,17 @@ def is_source(pin: Pin) -> bool:
     return pin.folder is not None or (pin.url is not None and not urlsplit(pin.url).path.endswith(".whl"))
 
 
-def known_build(pin: Pin, target: Target, store: Store) -> Wheel | None:
-    """Return the wheel that was built from ``pin`` for ``target`` before, brought here if need be."""
+def content_of(pin: Pin) -> Digest:
+    """Return the digest of what ``pin`` allows: a project's content, or the digests of a version's files."""
+    content = digest_of(pin.folder) if pin.folder else sorted(pin.sha256s)
+    return Digest.of_bytes(f"{pin.name} {pin.version} {content}".encode())
+
+
+def known_build(pin: Pin, content: Digest, target: Target, store: Store) -> Wheel | None:
+    """Return the wheel that was built from ``pin`` for ``target`` before, brought here if need be.
+
+    ``content`` is its `content_of`.
+    """
 
     def read(note: Any) -> Wheel | None:
         filename, version, digest = note[0], note[1], Digest.parse(note[2])
@@ -78,22 +87,22 @@ def known_build(pin: Pin, target: Target, store: Store) -> Wheel | None:
         wheel = Wheel(name=pin.name, version=version, path=path, digest=digest)
         return wheel if store.bring(path, digest) else None
 
-    source = source_of(pin)
-    for key in (_pure_key(source, target), _compiled_key(source, target)):
+    for key in (_pure_key(content, target), _compiled_key(content, target)):
         wheel = store.recall("wheel", key, read)
         if wheel:
             return wheel
     return None
 
 
-def build_wheel(pin: Pin, target: Target, store: Store, *, on_progress: Callable[[str], None]) -> Wheel:
-    """Return the wheel that ``pin``'s source gives for ``target``, kept in ``store``.
+def build_wheel(
+    pin: Pin, content: Digest, target: Target, store: Store, *, on_progress: Callable[[str], None]
+) -> Wheel:
+    """Return the wheel that ``pin``'s source gives for ``target``, kept in ``store``; ``content`` is its `content_of`.
 
     Raises InputError with the reason where there is no source, it does not build, or what it gives
     cannot be proved to be right for ``target``; ToolError when the index cannot be reached.
     """
     on_progress(f"building {pin.name} {pin.version} for {target} from its {'project' if pin.folder else 'sdist'}")
-    source = source_of(pin)
     with store.scratch() as folder:
         built = _run(pin, target, open_workshop(folder / "without", target, None))
         if built.called:
@@ -109,25 +118,19 @@ def build_wheel(pin: Pin, target: Target, store: Store, *, on_progress: Callable
         _refuse_unfit(wheel, survey, target)
         final = store.keep(draft, store.wheel(wheel.digest, draft.name))
         is_pure = not built.called and not survey.shared_objects and draft.name.endswith("-any.whl")
-        key = _pure_key(source, target) if is_pure else _compiled_key(source, target)
+        key = _pure_key(content, target) if is_pure else _compiled_key(content, target)
         store.remember("wheel", key, [final.name, wheel.version, wheel.digest.hex])
     return Wheel(name=pin.name, version=wheel.version, path=final, digest=wheel.digest)
 
 
-def source_of(pin: Pin) -> Digest:
-    """Return the digest of what ``pin`` is built from, and by."""
-    content = digest_of(pin.folder) if pin.folder else sorted(pin.sha256s)
-    return Digest.of_bytes(f"{RULES} {pin.name} {pin.version} {content}".encode())
-
-
-def _pure_key(source: Digest, target: Target) -> Digest:
+def _pure_key(content: Digest, target: Target) -> Digest:
     """One wheel for both architectures; but a setup.py may ask which Python it meets."""
-    return Digest.of_bytes(f"built {source} {target.runtime}".encode())
+    return Digest.of_bytes(f"built {RULES} {content} {target.runtime}".encode())
 
 
-def _compiled_key(source: Digest, target: Target) -> Digest:
+def _compiled_key(content: Digest, target: Target) -> Digest:
     profile = profile_of(target)
-    return Digest.of_bytes(f"built {source} {target} {profile.glibc} {release_of(target.runtime)}".encode())
+    return Digest.of_bytes(f"built {RULES} {content} {profile} {release_of(target.runtime)}".encode())
 
 
 def _run(pin: Pin, target: Target, workshop: Workshop) -> _Built:
@@ -143,7 +146,7 @@ def _run(pin: Pin, target: Target, workshop: Workshop) -> _Built:
         (folder / "pin.txt").write_text(pin.line, encoding="utf-8")
         argv += ["--require-hashes", "--no-binary", pin.name, "--requirement", str(folder / "pin.txt")]
     environment = workshop.environment(os.environ)
-    completed = run_pip([*argv, "--build-constraint", str(_BACKENDS)], environment)
+    completed = run_pip([*argv, "--build-constraint", str(BACKENDS)], environment)
     if _CONFLICT in completed.stderr:
         completed = run_pip(argv, environment)
     paths = list((folder / "wheels").glob("*.whl"))

@@ -1,19 +1,21 @@
 """Making a survey: every member of a wheel inflated once, in bounded memory, and held against what the wheel says.
 
-What this refuses goes by what the index refuses today, and by what no two installers would do alike. What
-wheels of the past do and installers pass over is let be: RECORD lines without a digest or with an old one.
+What this refuses goes by what the index refuses today, and by what no two installers would do alike. What wheels of
+the past do and installers pass over is let be: RECORD lines without a digest or size, or with a digest of an old kind;
+a WHEEL that has no tags, or those of another Python than the file name. Bytes are pinned by the lock in any case.
 """
 
 import hashlib
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, BinaryIO
 
 from build.packaging.distinfo import NO_ROW, TEXTS, Row, folders_of, read_dist_info
-from build.packaging.elf import MAGIC, SharedObject, read_shared_object
+from build.packaging.elf import MAGIC, SharedObject, look_into
 from build.packaging.inflating import inflated
 from build.packaging.names import clashes
 from build.packaging.wheels import Survey, installed_path
@@ -143,29 +145,35 @@ class _Reader:
         if not content or not place:
             return
         if content.startswith(MAGIC):
-            if shared_object := read_shared_object(place, content):
-                self.shared_objects.append(shared_object)
+            self._look_into(place, BytesIO(content))
         elif "/tests/" not in f"/{place}":
             if b"tests" in content and not self._tests.isdisjoint(_imported(place, content)):
                 self.read_at_run_time.add("tests")
             if any(sign in content for sign in _STUBS_READ):
                 self.read_at_run_time.add("stubs")
 
+    def _look_into(self, place: str | None, stream: BinaryIO) -> None:
+        shared_object = look_into(place, stream) if place else None
+        if shared_object:
+            self.shared_objects.append(shared_object)
+
     def _content(self, member: Member, digest: "_Hash") -> bytes:
-        """Return the content of modules and ELF files, into which somebody looks; of others it only passes."""
+        """Return the content of modules and small ELF files, into which somebody looks; of others it only passes."""
         known = self._known.get(member.name)
         pieces = inflated(self._stream, member) if known is None else iter((known,))
         first = next(pieces, b"")
         digest.update(first)
-        is_elf, is_large = first.startswith(MAGIC), member.size_bytes > _MOST_IN_MEMORY
+        # What is larger than all of a function is not looked into: it never ships.
+        is_elf = first.startswith(MAGIC) and member.size_bytes <= _LAMBDA_BYTES
+        is_large = member.size_bytes > _MOST_IN_MEMORY
         if is_elf and is_large:
             with TemporaryFile(dir=self._scratch) as spill:
                 spill.write(first)
                 for piece in pieces:
                     digest.update(piece)
                     spill.write(piece)
-                spill.seek(0)
-                return spill.read()
+                self._look_into(installed_path(member.name), spill)
+                return b""
         kept = [first] if is_elf or (member.name.endswith(".py") and not is_large) else []
         for piece in pieces:
             digest.update(piece)

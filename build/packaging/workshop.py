@@ -8,6 +8,7 @@ given the glibc of the runtime to link against: https://andrewkelley.me/post/zig
 import os
 import re
 import shlex
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -22,7 +23,8 @@ from build.project.interpreters import interpreter_of
 from build.project.profiles import profile_of
 from build.store.objects import Store
 
-_COMPILER = Path(__file__).parent / "toolchain" / "compiler.txt"
+COMPILER = Path(__file__).parent / "toolchain" / "compiler.txt"
+"""The lock of the one that builds may use."""
 
 FOREIGN = {"cargo": "Rust", "gfortran": "Fortran", "f77": "Fortran", "f95": "Fortran", "go": "Go"}
 """Compilers that are never let in, and their languages: what they fetch or link is in no lock."""
@@ -33,7 +35,8 @@ _OF_THE_HOST = ("pkg-config", "pkgconf", "rustc")
 """They lead to libraries of the host, and are asked by those who can do without; rustc's version by pip itself."""
 
 _PASSED_ON = re.compile(
-    r"(PATH|HOME|USER|LOGNAME|NETRC|(PIP|XDG|DBUS|SSL|KEYRING)_\w+|\w+_PROXY|(REQUESTS|CURL)_CA_BUNDLE"
+    r"(PATH|HOME|USER|LOGNAME|NETRC|(XDG|DBUS|SSL|KEYRING)_\w+|\w+_PROXY"
+    r"|PIP_(?!NO_BUILD_ISOLATION|CONSTRAINT|BUILD_CONSTRAINT|TARGET|PREFIX|REQUIRE_VIRTUALENV)\w+|(REQUESTS|CURL)_CA_BUNDLE"
     r"|SYSTEMROOT|SYSTEMDRIVE|WINDIR|COMSPEC|PATHEXT|(LOCAL)?APPDATA|PROGRAMDATA|USERPROFILE)",
     re.IGNORECASE,
 )
@@ -126,7 +129,7 @@ def compiler(target: Target, store: Store, *, on_progress: Callable[[str], None]
 
     Two builds at once are safe, and one that is killed leaves nothing under the final name.
     """
-    (pin,) = parse_lock(_COMPILER.read_text("utf-8")).pins
+    (pin,) = parse_lock(COMPILER.read_text("utf-8")).pins
     final = store.root / "tools" / f"{pin.name}-{pin.version}-{target.architecture}"
     zig = final / pin.name / "zig"
     if zig.is_file():
@@ -134,7 +137,7 @@ def compiler(target: Target, store: Store, *, on_progress: Callable[[str], None]
     from filelock import FileLock
 
     final.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(final.with_suffix(".lock")), store.scratch() as folder:
+    with FileLock(final.with_name(f"{final.name}.lock")), store.scratch() as folder:
         if zig.is_file():
             return zig
         on_progress(f"fetching a C compiler for {target}: {pin.name} {pin.version}, some 100 MB, once")
@@ -145,6 +148,7 @@ def compiler(target: Target, store: Store, *, on_progress: Callable[[str], None]
             doing=f"fetching {pin.name}",
             hint=REACH,
         )
+        shutil.rmtree(final, ignore_errors=True)  # one that somebody removed the half of
         (folder / "tool").rename(final)
     if not zig.is_file():
         raise ToolError(f"{pin.name} has no program `zig`", facts=[f"expected {zig}"], hint=f"delete {final}")

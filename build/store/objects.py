@@ -239,7 +239,7 @@ def _no_room(root: Path, reason: str, *facts: str) -> ToolError:
     free = shutil.disk_usage(root).free
     return ToolError(
         f"no room for the store: {reason}",
-        facts=[f"folder: {root}", f"free there: {free / 1e6:.1f} MB", "nothing in it is half written", *facts],
+        facts=[f"folder: {root}", f"free there now: {free / 1e6:.1f} MB", "nothing in it is half written", *facts],
         hint="run `invoke store.prune`, or free some room, then the same command again",
     )
 

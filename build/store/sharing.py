@@ -25,6 +25,8 @@ _LOOK_S = (0.1, 2.0)
 """How long to wait before the first look at what another makes, and between later ones at most."""
 _PATIENCE_S = 900.0
 """A holder that renews its claim for so long has lost its way: what it makes is made here, too."""
+_UNSEEN_AT_MOST = 3
+"""How often a claim may be there for a write and not for a read, as when two are written in the same moment."""
 _UPLOADS_AT_ONCE = 8
 _WORTH_TELLING_BYTES = 1_000_000
 _HELD, _FREE, _DONE = b"held", b"free", b"done"
@@ -160,13 +162,16 @@ class Sharing:
 
     def _take(self, name: str, *, wait: bool) -> "_Claim | bool":
         """Return the claim if it is ours now; else whether it is ours to make all the same."""
-        look_s, waited, until = _LOOK_S[0], False, time.monotonic() + _PATIENCE_S
+        look_s, waited, unseen, until = _LOOK_S[0], False, 0, time.monotonic() + _PATIENCE_S
         while not (self._alone or self._read_only) and time.monotonic() < until:
             if tag := self._put_state(name, _HELD, None):
                 return self._hold(name, tag)
             state, found = self._state(name)
             if found is None:
-                return True  # nobody can tell whose it is
+                unseen += 1
+                if unseen == _UNSEEN_AT_MOST:
+                    return True  # nobody can tell whose it is
+                continue
             self._missing.clear()  # somebody was at it: what was not there may be there now
             if waited and state == _DONE:
                 return False

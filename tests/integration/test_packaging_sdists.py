@@ -14,12 +14,13 @@ from build.errors import InputError
 from build.locking.requirements import Pin, parse_lock
 from build.model import Architecture, Runtime, Target
 from build.packaging.fetch import fetch_wheels
+from build.packaging.sdists import BACKENDS
 from build.packaging.wheels import surveyed
 from build.project.interpreters import interpreter_of
 from build.project.profiles import RUNTIMES, host_architecture, profile_of
 from build.store.objects import Store
 from tests.builders import make_wheel, write_files
-from tests.sources import PYPROJECT, make_sdist, write_project
+from tests.sources import BACKEND, PYPROJECT, make_sdist, write_project
 
 pytestmark = pytest.mark.slow
 
@@ -139,6 +140,33 @@ class TestAPureSdist:
             0
         ]
         assert fetched(both, store_of(tmp_path))[0].digest == wheel.digest
+
+
+class TestBuildBackends:
+    """Wheels in a folder serve the isolated build, as an index would."""
+
+    def project(self, tmp_path, package_index, wants, version):
+        backend = BACKEND.format(name="built", version="1.0", metadata=f"Keywords: {version}\n", compile=())
+        make_wheel(package_index, "setuptools", version, files={"setuptools/build_meta.py": backend})
+        pyproject = PYPROJECT.format(
+            requires=[wants], backend="setuptools.build_meta", path="", name="built", version="1.0"
+        )
+        return write_files(tmp_path / "project", {"pyproject.toml": pyproject, "src/built.py": ""})
+
+    def built_by(self, project, tmp_path):
+        (wheel,) = fetched(project_pin(project, "built"), store_of(tmp_path))
+        with zipfile.ZipFile(wheel.path) as archive:
+            return archive.read("built-1.0.dist-info/METADATA").decode().partition("Keywords: ")[2].strip()
+
+    def test_have_one_version_whatever_is_newest_today(self, tmp_path, package_index):
+        ours = BACKENDS.read_text("utf-8").partition("\nsetuptools==")[2].split()[0]
+        project = self.project(tmp_path, package_index, "setuptools>=40", "999.0")
+        self.project(tmp_path, package_index, "setuptools>=40", ours)
+        assert self.built_by(project, tmp_path) == ours
+
+    def test_have_the_version_that_the_source_asks_for_where_ours_does_not_do(self, tmp_path, package_index):
+        project = self.project(tmp_path, package_index, "setuptools<60", "59.0")
+        assert self.built_by(project, tmp_path) == "59.0"
 
 
 class TestAProjectOfTheRepository:

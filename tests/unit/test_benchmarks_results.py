@@ -52,7 +52,7 @@ def test_json_gives_back_what_was_measured():
         race("slipway", 1.0),
         race("sam", refused="was stopped after 5 s"),
         products=(Product(workload="data", entrant="uv", zip_bytes=7, identical=None, bytecode="none"),),
-        floors=(Floor(workload="data", floor_s=(0.1,), assemble_s=(0.2, 0.3)),),
+        floors=(Floor(workload="data", floor_s=(0.1,), assemble_s=(0.2, 0.3), check_s=(0.1,)),),
         imports=(Import(workload="data", variant="none", seconds=(1.0,)),),
         scales=(Scale(functions=10, samples=(Sample(wall_s=0.3, cpu_s=0.2, peak_bytes=1),)),),
     )
@@ -152,7 +152,7 @@ def test_every_row_is_as_wide_as_its_table():
         race("uv", state=State.COLD, refused="left out of --quick"),
         *(race(entrant, 1.0, state=state) for state in (State.SAME, State.EDITED) for entrant in ("slipway", "uv")),
         imports=tuple(Import(workload="data", variant=v, seconds=(1.0,)) for v in ("none", "stale", "slipway")),
-        floors=(Floor(workload="monorepo", floor_s=(0.1,), assemble_s=(0.2, 0.3)),),
+        floors=(Floor(workload="monorepo", floor_s=(0.1,), assemble_s=(0.2, 0.3), check_s=(0.1,)),),
     )
     for sheet in sheets(found):
         assert {len(row) for row in sheet.rows} == {len(sheet.columns)}, sheet.title

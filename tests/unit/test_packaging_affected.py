@@ -3,12 +3,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from packaging.utils import canonicalize_name
 
 from build.digest import Digest
 from build.errors import InputError
 from build.locking.locks import read_locks
-from build.locking.requirements import Pin
 from build.packaging.affected import affected, changed_since, matrix
 from tests.builders import function_spec, layer_spec, make_workspace, write_files
 
@@ -54,16 +52,10 @@ def workspace_of(root):
 
 
 def locks_of(workspace):
-    money = Pin(
-        name=canonicalize_name("money"),
-        version="1.0",
-        marker=None,
-        sha256s=frozenset(),
-        folder=workspace.root / "libs" / "money",
-    )
+    money = workspace.root / "libs" / "money"
     locks = read_locks(workspace)
     wanting = {"functions/greeting", "functions/orders"}
-    return {key: replace(lock, pins=(money,)) if key in wanting else lock for key, lock in locks.items()}
+    return {key: replace(lock, beside=(money,)) if key in wanting else lock for key, lock in locks.items()}
 
 
 def touched(root, revision="HEAD"):

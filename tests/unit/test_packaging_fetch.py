@@ -1,4 +1,10 @@
+import base64
 import os
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -28,7 +34,7 @@ def failed_pip(printed):
 def no_source(monkeypatch):
     """No sdist is there; tests/integration/test_packaging_sdists.py has some."""
 
-    def build(pin, target, store, on_progress):
+    def build(pin, content, target, store, on_progress):
         raise NoSourceError("is not there", hint="pin a version that has a wheel")
 
     monkeypatch.setattr(fetch, "build_wheel", build)
@@ -89,6 +95,59 @@ def test_an_index_that_is_out_of_reach_ends_it_at_once_without_showing_credentia
     assert "127.0.0.1" in str(caught.value)
     assert "password" not in str(caught.value)
     assert "someone" not in str(caught.value)
+
+
+SECRET = "hunter" + "2"
+
+
+@pytest.fixture
+def private_index(tmp_path, package_index, monkeypatch) -> Iterator[tuple[Path, str]]:
+    """A folder that only they see who know the password, and the index's address with it."""
+    allowed = f"Basic {base64.b64encode(f'me:{SECRET}'.encode()).decode()}"
+
+    class Handler(SimpleHTTPRequestHandler):
+        def do_GET(self):
+            if self.headers.get("Authorization") == allowed:
+                super().do_GET()
+            else:
+                self.send_error(401)
+
+        def log_message(self, *_: object) -> None:
+            """Print nothing."""
+
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, directory=str(tmp_path / "private"), **kwargs)
+
+    for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS", *(n for n in os.environ if n.lower().endswith("_proxy"))):
+        monkeypatch.delenv(name, raising=False)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield tmp_path / "private/simple", f"http://me:{SECRET}@127.0.0.1:{server.server_port}/simple"
+        server.shutdown()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("said_by", ["pip.conf", "the environment", "the lock"])
+def test_a_private_index_is_reached_as_pip_reaches_it_and_its_password_is_not_shown(
+    tmp_path, private_index, monkeypatch, said_by
+):
+    folder, address = private_index
+    there, other = make_wheel(folder / "there", "there"), make_wheel(tmp_path, "other")
+    pins = [pins_of(there), pins_of(other)]
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple" if said_by == "the lock" else address)
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    if said_by == "pip.conf":
+        monkeypatch.delenv("PIP_INDEX_URL")
+        monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+        (tmp_path / "pip.conf").write_text(f"[global]\nindex-url = {address}\n")
+    if said_by == "the lock":
+        pins = [replace(pin, options=(f"--extra-index-url {address}",)) for pin in pins]
+    said: list[str] = []
+    assert fetched(tmp_path, (pins[0], X86), say=said.append)[pins[0], X86].digest == there.digest
+    assert " from the index (" in said[-1]
+    with pytest.raises(InputError) as caught:
+        fetched(tmp_path, (pins[1], X86), say=said.append)
+    assert SECRET not in "\n".join([*said, str(caught.value)])
 
 
 def test_two_versions_of_one_distribution_go_to_pip_one_after_the_other():

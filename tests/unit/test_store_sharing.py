@@ -222,9 +222,9 @@ def test_a_damaged_file_heals_from_the_remote_store(machine):
 def test_without_a_bucket_the_build_goes_on_and_says_so_once(machine, bucket):
     bucket.is_gone = True
     one = machine()
+    assert not one.store.bring(one.store.bytecode(KEY))
     one.keep(one.wheel(), WHEEL)
     one.store.remember("archive", KEY, 1)
-    assert not one.store.bring(one.store.bytecode(KEY))
     assert one.store.recall("archive", OTHER, int) is None
     with one.store.claim(KEY) as ours:
         assert ours
@@ -232,6 +232,7 @@ def test_without_a_bucket_the_build_goes_on_and_says_so_once(machine, bucket):
     assert len(one.warned) == 1
     assert one.warned[0] == "warning: no way to s3://team; the build goes on without it\n  no route to host"
     assert untouched(one.wheel())
+    assert len(bucket.requests) == 1, "one attempt, which may have cost a timeout, is enough"
 
 
 def test_who_may_only_read_reads_and_says_once_that_nothing_is_shared(machine, bucket):
@@ -239,6 +240,7 @@ def test_who_may_only_read_reads_and_says_once_that_nothing_is_shared(machine, b
     one.keep(one.wheel(), WHEEL)
     one.sharing.close()
     bucket.refuses.add("put")
+    bucket.requests.clear()
     with reader.store.claim(KEY) as ours:
         assert ours
     reader.store.remember("archive", KEY, 1)
@@ -247,6 +249,7 @@ def test_who_may_only_read_reads_and_says_once_that_nothing_is_shared(machine, b
     assert [text.partition("\n")[0] for text in reader.warned] == [
         "warning: these credentials may not write to s3://team: what is made here is not shared"
     ]
+    assert [each for each in bucket.requests if each.startswith("put")] == [f"put claims/{KEY.hex}"]
 
 
 def test_credentials_that_may_not_list_the_bucket_cost_a_warning_and_no_more(machine, bucket):
@@ -287,8 +290,16 @@ def test_many_notes_and_what_they_speak_of_come_at_once(machine, bucket):
 # ── claims ────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_one_machine_waits_for_what_another_makes_and_finds_it(machine):
+def test_one_machine_waits_for_what_another_makes_and_finds_it(machine, bucket):
     one, two = machine(), machine()
+    put = bucket.put
+
+    def slowly(name, body, *, replacing=None):
+        if name.startswith("bytecode/"):
+            time.sleep(0.3)
+        return put(name, body, replacing=replacing)
+
+    bucket.put = slowly
     begun, made = threading.Event(), []
 
     def first() -> None:
@@ -315,6 +326,31 @@ def test_who_does_not_wait_is_told_that_another_is_at_it(machine):
     one, two = machine(), machine()
     with one.store.claim(KEY), two.store.claim(KEY, wait=False) as ours:
         assert not ours
+
+
+def test_a_claim_that_can_be_neither_written_nor_read_holds_nobody_up(machine, bucket):
+    bucket.put(f"claims/{KEY.hex}", b"held by the dead")
+    bucket.refuses.add("get")
+    with machine().store.claim(KEY) as ours:
+        assert ours
+
+
+def test_a_write_that_met_another_in_the_same_moment_is_tried_again(machine, bucket):
+    put, conflicts = bucket.put, [1]
+
+    def conflicting(name, body, *, replacing=None):
+        return None if conflicts and conflicts.pop() else put(name, body, replacing=replacing)
+
+    bucket.put = conflicting
+    with machine().store.claim(KEY), machine().store.claim(KEY, wait=False) as ours:
+        assert not ours
+
+
+def test_a_holder_that_has_lost_its_way_is_not_waited_for_for_ever(machine, monkeypatch):
+    monkeypatch.setattr("build.store.sharing._PATIENCE_S", 0.3)
+    lost, waiting = machine(), machine()
+    with lost.store.claim(KEY), waiting.store.claim(KEY) as ours:
+        assert ours
 
 
 def test_a_holder_that_fails_lets_go_at_once(machine):

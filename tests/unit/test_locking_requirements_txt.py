@@ -1,0 +1,256 @@
+import pytest
+
+from build.errors import InputError
+from build.locking.locks import read_locks, unpinned
+from build.locking.writing import write_locks
+from tests.builders import X86, function_spec, layer_spec, lock_line, make_wheel, make_workspace, write_files
+
+SHA = "0" * 64
+
+
+@pytest.fixture
+def index(package_index, monkeypatch):
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_FIND_LINKS", str(package_index))
+    for version in ("1.16.0", "1.17.0"):
+        make_wheel(package_index, "six", version)
+    return package_index
+
+
+def workspace_of(tmp_path, files, env="dev", **layers):
+    folder = write_files(tmp_path / "functions/orders", files)
+    specs = tuple(layer_spec(write_files(tmp_path / "layers" / name, each)) for name, each in layers.items())
+    return make_workspace(tmp_path, functions=(function_spec(folder, layers=tuple(layers)),), layers=specs, env=env)
+
+
+def read(*arguments, **others):
+    return read_locks(workspace_of(*arguments, **others))["functions/orders"]
+
+
+def refused(*arguments, **others):
+    with pytest.raises(InputError) as caught:
+        read(*arguments, **others)
+    return caught.value.facts
+
+
+def shared(tmp_path):
+    return write_files(tmp_path / "libs/shared", {"pyproject.toml": '[project]\nname = "shared"\nversion = "0.3"\n'})
+
+
+class TestAlone:
+    """A `requirements.txt` as people have it, with no `requirements.in`."""
+
+    def test_pinned_and_hashed_it_is_a_lock(self, tmp_path):
+        lock = read(tmp_path, {"requirements.txt": f"# note\n\nsix==1.16.0 --hash=sha256:{SHA}\n"})
+        assert ([pin.name for pin in lock.pins], lock.wanted, lock.provisional) == (["six"], None, False)
+
+    def test_a_lock_may_be_in_several_files(self, tmp_path):
+        files = {"requirements.txt": "-r base.txt\n", "base.txt": f"six==1.16.0 --hash=sha256:{SHA}\n"}
+        assert [pin.name for pin in read(tmp_path, files).pins] == ["six"]
+
+    def test_a_line_without_a_digest_among_others_that_have_one_is_told(self, tmp_path):
+        files = {"requirements.txt": f"six==1.16.0 --hash=sha256:{SHA}\nidna==3.0\n"}
+        assert refused(tmp_path, files) == (
+            "functions/orders/requirements.txt:2: idna: expected --hash=sha256:…, got none",
+        )
+
+    @pytest.mark.parametrize(
+        "text", ["six\n", "six>=1.16\n", "six==1.16.0\n", "-r more.txt\n", "six[x] ; os_name == 'posix'"]
+    )
+    def test_otherwise_it_says_what_is_wanted_and_only_local_builds_without_a_lock(self, tmp_path, index, text):
+        files = {"requirements.txt": text, "more.txt": "six\n"}
+        (said,) = refused(tmp_path, files)
+        assert said.startswith("functions/orders/requirements.txt: expected name==version with --hash, got six")
+        lock = read(tmp_path, files, env="local")
+        assert [pin.name for pin in lock.selected(X86)] == ["six"]
+        assert [wish.name for wish in lock.wanted or ()] == ["six"]
+        (finding,) = unpinned({"functions/orders": lock})
+        assert (finding.subject, finding.severity) == ("functions/orders", "warning")
+        assert "invoke lock" in finding.hint
+
+    def test_a_local_build_locks_once_for_each_text(self, tmp_path, index, monkeypatch):
+        files = {"requirements.txt": "-r more.txt\n-c held.txt\n", "more.txt": "six\n", "held.txt": "six<1.17\n"}
+        first = read(tmp_path, files, env="local")
+        assert first.pins[0].version == "1.16.0"
+        made = sorted((tmp_path / ".artifacts/locks/functions/orders").iterdir())
+        monkeypatch.setenv("PATH", "")
+        monkeypatch.setattr("sys.executable", str(tmp_path / "none"))  # no uv is to be found now
+        assert read(tmp_path, files, env="local") == first
+        monkeypatch.undo()
+        monkeypatch.setenv("UV_NO_INDEX", "1")
+        monkeypatch.setenv("UV_FIND_LINKS", str(index))
+        assert read(tmp_path, {**files, "held.txt": ""}, env="local").pins[0].version == "1.17.0"
+        assert len(sorted((tmp_path / ".artifacts/locks/functions/orders").iterdir())) == len(made) + 1
+
+    def test_a_local_lock_is_held_to_the_layers(self, tmp_path, index):
+        six = make_wheel(index, "six", "1.16.0")
+        lock = read(tmp_path, {"requirements.txt": "six\n"}, env="local", data={"requirements.txt": lock_line(six)})
+        assert lock.pins[0].version == "1.16.0"
+
+    def test_strictly_local_is_as_any_other_env(self, tmp_path):
+        with pytest.raises(InputError):
+            read_locks(workspace_of(tmp_path, {"requirements.txt": "six\n"}, env="local"), strict=True)
+
+    def test_to_lock_it_makes_it_the_wish_list_of_its_lock(self, tmp_path, index):
+        workspace = workspace_of(tmp_path, {"requirements.txt": "six  # why\n"})
+        said: list[str] = []
+        assert write_locks([workspace], on_progress=said.append) == {"functions/orders": True}
+        folder = tmp_path / "functions/orders"
+        assert (folder / "requirements.in").read_text() == "six  # why\n"
+        assert "six==1.17.0" in (folder / "requirements.txt").read_text()
+        assert "requirements.in" in said[0]
+        assert read_locks(workspace)["functions/orders"].pins[0].version == "1.17.0"
+        assert write_locks([workspace]) == {"functions/orders": False}
+
+    def test_when_that_fails_all_is_as_before(self, tmp_path, index):
+        workspace = workspace_of(tmp_path, {"requirements.txt": "six>=9\n"})
+        with pytest.raises(Exception, match="locking functions/orders failed"):
+            write_locks([workspace])
+        assert [path.name for path in (tmp_path / "functions/orders").iterdir()] == ["requirements.txt"]
+
+    def test_a_lock_alone_is_left_alone(self, tmp_path):
+        assert write_locks([workspace_of(tmp_path, {"requirements.txt": f"six==1 --hash=sha256:{SHA}\n"})]) == {}
+
+    def test_files_that_are_not_there_or_not_ours_are_told(self, tmp_path):
+        said = refused(tmp_path, {"requirements.txt": "-r missing.txt\n-r ../../../far.txt\nsix\n"}, env="local")
+        assert [fact.split(": ", 1)[1] for fact in said] == [
+            "-r missing.txt: expected a file of this repository, got none",
+            "-r ../../../far.txt: expected a file of this repository, got none",
+        ]
+
+
+class TestPlaces:
+    """Wishes and pins that say where something is."""
+
+    def test_a_project_of_the_repository_is_wanted_locked_and_read_back_without_a_path_of_this_machine(
+        self, tmp_path, index
+    ):
+        place = shared(tmp_path)
+        workspace = workspace_of(tmp_path, {"requirements.in": "-e ../../libs/shared\nsix\n"})
+        write_locks([workspace])
+        text = (tmp_path / "functions/orders/requirements.txt").read_text()
+        assert "../../libs/shared" in text
+        assert str(tmp_path) not in text
+        lock = read_locks(workspace)["functions/orders"]
+        by_name = {str(pin.name): pin for pin in lock.selected(X86)}
+        assert (by_name["shared"].folder, by_name["shared"].version) == (place, "0.3")
+        assert lock.beside == (place,)
+        assert [str(wish) for wish in lock.wanted or ()] == ["six", "shared @ libs/shared"]
+
+    def test_the_projects_that_a_project_leans_on_are_found_where_they_are(self, tmp_path, index):
+        head = '[project]\nname = "{}"\nversion = "1"\ndependencies = {}\n[tool.uv.sources]\n{}'
+        for name, needs, sources in (("one", ["two"], 'two = { path = "../two" }'), ("two", ["six"], "")):
+            write_files(tmp_path / "libs" / name, {"pyproject.toml": head.format(name, needs, sources)})
+        write_files(tmp_path / "functions/two", {"pyproject.toml": head.format("another", [], "")})
+        workspace = workspace_of(tmp_path, {"requirements.txt": "../../libs/one\n"}, env="local")
+        on_the_spot = read_locks(workspace)["functions/orders"].pins
+        write_locks([workspace])
+        assert read_locks(workspace)["functions/orders"].pins == on_the_spot
+        folders = {pin.name: pin.folder for pin in read_locks(workspace)["functions/orders"].pins}
+        assert folders == {"one": tmp_path / "libs/one", "two": tmp_path / "libs/two", "six": None}
+        assert write_locks([workspace]) == {"functions/orders": False}
+
+    @pytest.mark.parametrize(
+        "line", ["./../../libs/shared", "shared @ file:../../libs/shared", "-e ../../libs/shared", "../../libs/shared"]
+    )
+    def test_it_may_be_written_in_several_ways(self, tmp_path, line):
+        place = shared(tmp_path)
+        files = {"requirements.in": f"{line}\n", "requirements.txt": f"{line}\n"}
+        assert read(tmp_path, files).pins[0].folder == place
+
+    def test_the_extras_and_markers_of_a_place_are_kept(self, tmp_path):
+        shared(tmp_path)
+        line = "../../libs/shared[fast] ; sys_platform == 'win32'"
+        lock = read(tmp_path, {"requirements.in": f"{line}\n", "requirements.txt": f"{line.replace('[fast]', '')}\n"})
+        assert lock.selected(X86) == ()
+        assert [str(wish) for wish in lock.wanted or ()] == ['shared[fast] @ libs/shared ; sys_platform == "win32"']
+
+    def test_a_pin_from_elsewhere_does_not_meet_a_wish_for_a_place(self, tmp_path):
+        shared(tmp_path)
+        files = {
+            "requirements.in": "../../libs/shared\nfar @ https://example.invalid/far-2.0.tar.gz\n",
+            "requirements.txt": f"shared==0.3 --hash=sha256:{SHA}\n"
+            f"far @ https://example.invalid/far-1.0.tar.gz --hash=sha256:{SHA}\n",
+        }
+        assert [fact.partition(": ")[2] for fact in refused(tmp_path, files)] == [
+            "expected shared @ libs/shared, got shared==0.3",
+            "expected far @ https://example.invalid/far-2.0.tar.gz, got https://example.invalid/far-1.0.tar.gz",
+        ]
+
+    @pytest.mark.parametrize(
+        ("line", "url"),
+        [
+            (
+                f"far @ https://example.invalid/far-1.0.tar.gz --hash=sha256:{SHA}",
+                "https://example.invalid/far-1.0.tar.gz",
+            ),
+            (f"far @ https://example.invalid/f.zip#sha256={SHA}", f"https://example.invalid/f.zip#sha256={SHA}"),
+            (
+                f"https://example.invalid/far-1.0-py3-none-any.whl --hash=sha256:{SHA}",
+                "https://example.invalid/far-1.0-py3-none-any.whl",
+            ),
+        ],
+    )
+    def test_a_url_with_its_digest_is_a_pin(self, tmp_path, line, url):
+        (pin,) = read(tmp_path, {"requirements.txt": f"{line}\n"}).pins
+        assert (pin.name, pin.url, pin.sha256s) == ("far", url, {SHA})
+        assert pin.line == f"far @ {url} --hash=sha256:{SHA}\n"
+
+    def test_a_wheel_of_the_repository_needs_no_digest_but_a_wrong_one_is_told(self, tmp_path):
+        wheel = make_wheel(tmp_path / "vendor", "six", "1.17.0")
+        line = f"../../vendor/{wheel.path.name}"
+        files = {"requirements.in": f"{line}\n", "requirements.txt": f"{line}\n"}
+        (pin,) = read(tmp_path, files).pins
+        assert (pin.version, pin.url, pin.sha256s) == ("1.17.0", wheel.path.as_uri(), {wheel.digest.hex})
+        (said,) = refused(tmp_path, {**files, "requirements.txt": f"{line} --hash=sha256:{SHA}\n"})
+        assert "expected the sha256 that the lock names" in said
+
+    @pytest.mark.parametrize(
+        ("line", "said"),
+        [
+            ("../../../elsewhere", "expected a place in this repository, got one outside of it"),
+            ("../../libs/none", "expected a file or a project, got nothing there"),
+            ("./src", "expected a project, got a folder without pyproject.toml or setup.py"),
+            (
+                "a @ git+https://me:word@example.invalid/a@abc",
+                "expected files with a sha256, got a commit of a repository",
+            ),
+            (
+                "a @ https://me:word@example.invalid/a-1.zip",
+                "expected its sha256, as --hash=sha256:… or #sha256=…, got none",
+            ),
+            (f"https://example.invalid/a?b.whl#sha256={SHA}", "expected `name @ URL`, got no name"),
+        ],
+    )
+    def test_what_cannot_be_shipped_is_told_without_credentials(self, tmp_path, line, said):
+        files = {"src/app.py": "", "requirements.in": "", "requirements.txt": f"{line}\n"}
+        (fact,) = refused(tmp_path, files)
+        assert said in fact
+        assert "word" not in fact
+
+
+def test_options_of_a_lock_that_say_where_files_are_reach_pip(tmp_path):
+    text = (
+        "--index-url https://me:${TOKEN}@example.invalid/simple\n--find-links ./wheels\n"
+        f"--trusted-host example.invalid\n--pre\nsix==1.16.0 --hash=sha256:{SHA}\n"
+    )
+    (pin,) = read(tmp_path, {"requirements.txt": text}).pins
+    assert pin.options == (
+        "--extra-index-url https://me:${TOKEN}@example.invalid/simple",
+        f"--find-links {tmp_path / 'functions/orders/wheels'}",
+        "--trusted-host example.invalid",
+    )
+
+
+def test_the_public_index_is_left_to_pips_own_settings(tmp_path):
+    public = "https://py" + "pi.org/simple"
+    (pin,) = read(tmp_path, {"requirements.txt": f"-i {public}\nsix==1.16.0 --hash=sha256:{SHA}\n"}).pins
+    assert pin.options == ()
+
+
+def test_what_another_file_wants_is_wanted_too(tmp_path):
+    files = {"requirements.in": "-r ../common.in\n", "requirements.txt": f"six==1.16.0 --hash=sha256:{SHA}\n"}
+    write_files(tmp_path / "functions", {"common.in": "six\n"})
+    lock = read(tmp_path, files)
+    assert [wish.name for wish in lock.wanted or ()] == ["six"]
+    assert lock.beside == (tmp_path / "functions/common.in",)
