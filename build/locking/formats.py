@@ -1,5 +1,6 @@
 """Which files of a folder say what it wants and what it pins, and who reads them."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,11 @@ PAIRS = {
     pylock_toml.LOCK: (requirements_txt.WANTED, PYPROJECT, None),
 }
 """Every lock, with the files whose lock it may be; None where it may stand alone."""
+
+
+_EXPORTED = re.compile(r"^#\s+uv export\b", re.MULTILINE)
+_HEAD_CHARS = 500
+"""Where uv writes the command that a file was made by. What it exported from `uv.lock` is no source of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +53,8 @@ def source_of(folder: Path, root: Path) -> Source:
     pylock = pylock_toml.lock_of(folder)
     if pylock and pylock_toml.LOCK not in locks:
         locks.append(pylock)
+    if uv_lock.LOCK in locks:
+        locks = [name for name in locks if not _EXPORTED.search((text_of(folder / name) or "")[:_HEAD_CHARS])]
     wanted = [name for name in (requirements_txt.WANTED, pipfile_lock.WANTED) if (folder / name).is_file()]
     if wants_anything(pyproject) or (pyproject and {uv_lock.LOCK, poetry_lock.LOCK} & set(locks)):
         wanted.append(PYPROJECT)

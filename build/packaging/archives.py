@@ -28,8 +28,9 @@ _PLACE = Struct("<3H2L")
 _END = Struct("<4s4H2LH")
 _MIDNIGHT, _FIRST_OF_1980 = 0, 0x21
 _VERSION = 20
-_MADE_BY = bytes((_VERSION, 3))
-"""Unix: so that the modes count."""
+_HEADER = b"PK\x03\x04"
+_LINE = b"PK\x01\x02" + bytes((_VERSION, 3))
+"""Made by Unix: so that the modes count."""
 _FILE, _EXECUTABLE = 0o100644 << 16, 0o100755 << 16
 _UTF8_NAME = 0x800
 _MOST_ENTRIES = 0xFFFF
@@ -113,17 +114,25 @@ class _Writer:
 
     def add(self, tree: Tree) -> None:
         """Write every member of ``tree`` behind its header."""
+        central = self._central
         for path, executable, method, crc32, compressed_bytes, size_bytes, source, offset, _ in tree:
             name = path.encode()
             flags = 0 if len(name) == len(path) else _UTF8_NAME
             told = _SHARED.pack(
                 _VERSION, flags, method, _MIDNIGHT, _FIRST_OF_1980, crc32, compressed_bytes, size_bytes, len(name), 0
             )
-            place = _PLACE.pack(0, 0, 0, _EXECUTABLE if executable else _FILE, self.position)
-            self._central.append(b"".join((b"PK\x01\x02", _MADE_BY, told, place, name)))
-            self._put(b"".join((b"PK\x03\x04", told, name)))
-            if compressed_bytes:
-                self._take(source, offset, compressed_bytes)
+            place = _PLACE.pack(0, 0, 0, _EXECUTABLE if executable else _FILE, self._flushed + self._filled)
+            central.append(_LINE + told + place + name)
+            self._put(_HEADER + told + name)
+            # Nearly all that an archive holds is small: one read, straight into the buffer.
+            end = self._filled + compressed_bytes
+            descriptor = self._descriptors.get(source)
+            got = 0
+            if descriptor is not None and end < _BUFFER_BYTES:
+                got = _read_into(descriptor, (self._buffer[self._filled : end],), offset)
+                self._filled += got
+            if got < compressed_bytes:
+                self._take(source, offset + got, compressed_bytes - got)
 
     def mark(self, path: Path) -> Beginning:
         """Return what was written so far, to begin other archives with."""

@@ -74,7 +74,9 @@ def _held(wants: Mapping[Digest, Wanted], contents: Mapping[Pin, Digest], store:
         return _present(filename, digest, store)
 
     asked = [key for key, want in wants.items() if not is_source(want[0])]
-    held = store.recall_each("wheel", asked, read)
+    recalled = store.recall_each("wheel", asked, read)
+    # Others may write to a remote store; the lock has the last word.
+    held = {key: wheel for key, wheel in recalled.items() if wheel.digest.hex in wants[key][0].sha256s}
     for key, want in wants.items():
         if key not in held:
             pin, target = want
@@ -86,9 +88,10 @@ def _held(wants: Mapping[Digest, Wanted], contents: Mapping[Pin, Digest], store:
 
 
 def _present(filename: str, digest: Digest, store: Store) -> Wheel | None:
-    name, version, _ = _parsed(filename)
+    name, version, _, _ = parse_wheel_filename(filename)
     path = store.wheel(digest, filename)
-    return Wheel(name=name, version=version, path=path, digest=digest) if store.bring(path, digest) else None
+    wheel = Wheel(name=name, version=str(version), path=path, digest=digest)
+    return wheel if store.bring(path, digest) else None
 
 
 def _only_choice(want: Wanted, store: Store) -> Wheel | None:

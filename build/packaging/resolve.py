@@ -52,10 +52,11 @@ def resolve(requests: Iterable[Request], store: Store, *, on_progress: Callable[
     known = store.recall_each("resolved", {request.key for request in requests}, lambda note: _read(note, store))
     open_requests = [request for request in requests if request.key not in known]
     fetched = fetch_wheels(_wanted(open_requests), store, on_progress=on_progress)
+    surveys = {wheel: surveyed(wheel, store) for wheel in dict.fromkeys(fetched.values())}
     problems: list[str] = []
     for request in open_requests:
         wheels = tuple(fetched[pin, request.target] for pin in request.lock.selected(request.target))
-        found = _walk(request, {wheel.name: surveyed(wheel, store) for wheel in wheels})
+        found = _walk(request, {wheel.name: surveys[wheel] for wheel in wheels})
         problems += found
         if not found:
             store.remember("resolved", request.key, [[w.name, w.version, w.path.name, w.digest.hex] for w in wheels])

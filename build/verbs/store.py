@@ -39,7 +39,7 @@ def verify(root: Path) -> None:
         problems = upkeep.verify(store, on_progress=reporter.say)
     if problems:
         raise FindingsError(
-            f"{len(problems)} objects of the store were damaged",
+            f"{len(problems)} {'object' if len(problems) == 1 else 'objects'} of the store damaged",
             facts=problems,
             hint="run `invoke build`: what is needed is fetched or made anew. If it happens again, mistrust the disk",
         )

@@ -114,9 +114,7 @@ def test_a_walk_of_uvs_lock_gives_what_uv_exports_for_every_target(tmp_path: Pat
 @pytest.mark.parametrize(
     "files",
     [
-        {
-            "pyproject.toml": '[project]\nname = "o"\nversion = "0"\nrequires-python = ">=3.11"\ndependencies = ["web"]\n'
-        },
+        {"pyproject.toml": '[project]\nname = "o"\nversion = "0"\nrequires-python = ">=3.9"\ndependencies = ["web"]\n'},
         {"requirements.in": "web\n", "pylock.toml": ""},
     ],
     ids=["uv.lock", "pylock.toml"],

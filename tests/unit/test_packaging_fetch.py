@@ -12,7 +12,7 @@ from build.errors import InputError, ToolError
 from build.locking.requirements import parse_lock
 from build.packaging import fetch
 from build.packaging.fetch import fetch_wheels
-from build.packaging.sdists import NoSourceError
+from build.packaging.sdists import NoSourceError, content_of
 from build.process import Completed
 from build.store.objects import Store
 from tests.builders import ARM, X86, lock_line, make_wheel
@@ -169,6 +169,16 @@ def test_a_wheel_that_is_the_locks_only_file_is_not_fetched_again_for_another_ta
     said: list[str] = []
     (wheel,) = fetched(tmp_path, (pins_of(pure), X86), say=said.append).values()
     assert (wheel.path, said) == (stored, [])
+
+
+def test_a_note_that_names_another_file_than_the_lock_is_not_believed(tmp_path, monkeypatch):
+    """It may come from a remote store that others can write to."""
+    good, evil = make_wheel(tmp_path / "good", "six"), make_wheel(tmp_path / "evil", "six", files={"six.py": "evil"})
+    store, pin = Store(tmp_path / "store"), pins_of(good)
+    brought_by_another_target(tmp_path, evil)
+    store.remember("wheel", fetch._key(content_of(pin), X86), [evil.path.name, evil.digest.hex])
+    monkeypatch.setattr(fetch, "_fetch_all", lambda missing, *_: (dict.fromkeys(missing, good), {}))
+    assert fetched(tmp_path, (pin, X86)) == {(pin, X86): good}
 
 
 @pytest.mark.slow

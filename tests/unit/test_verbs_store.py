@@ -47,7 +47,7 @@ def test_verify_says_so_when_all_is_well(root, wheel, capsys):
 
 def test_verify_ends_with_1_once_what_is_damaged_is_gone(root, wheel):
     wheel.write_bytes(b"whool")
-    with pytest.raises(FindingsError, match="1 objects of the store") as caught:
+    with pytest.raises(FindingsError, match="1 object of the store") as caught:
         verbs.verify(root)
     assert caught.value.exit_code == 1
     assert wheel.name in caught.value.facts[0]
