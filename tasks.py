@@ -70,7 +70,7 @@ def new(c: Context, name: str) -> None:
 
 @verb(help={"check": "only tell whether the locks are current", "upgrade": "take the newest versions that fit"})
 def lock(c: Context, check: bool = False, upgrade: bool = False, function: str = "", layer: str = "") -> None:
-    """Pin every requirements.in into requirements.txt, for all targets and with hashes."""
+    """Pin what every function and layer wants, for all targets and with hashes."""
     from build.verbs import make
 
     make.lock(ROOT, check=check, upgrade=upgrade, function=function, layer=layer)

@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -25,6 +26,7 @@ SCALE = "scale"
 """The name of the growing repository among the workloads."""
 _FOR_SCALE, _ALONE = 0.3, 0.2
 """How much of the time the growing repository gets, where a workload gets 1; and Slipway alone, of what is left."""
+_RUN, _ABANDONED_AFTER_S = "run-", 24 * 3600
 NOBODY = "none"
 """Said for ``peers``: Slipway alone."""
 
@@ -42,8 +44,9 @@ def bench(root: Path, *, quick: bool, only: str, peers: str, publish: bool) -> N
     rivals = [] if peers == NOBODY else _chosen(peers, list(PEERS), "peer") or list(depth.peers)
     place = root / ".artifacts/bench"
     place.mkdir(parents=True, exist_ok=True)
+    _sweep(place)
     # Not in a temporary folder of the system: that may be in memory, and is no place for what is built.
-    with tempfile.TemporaryDirectory(prefix="run-", dir=place) as scratch:
+    with tempfile.TemporaryDirectory(prefix=_RUN, dir=place) as scratch:
         results = _raced(root, depth, chosen, rivals, Path(scratch))
     from benchmarks.showing import show, write
 
@@ -58,7 +61,7 @@ def say(text: str) -> None:
 
 
 def _raced(root: Path, depth: Depth, chosen: list[str], rivals: list[str], scratch: Path) -> Results:
-    machine, clock, slipway = this_machine(), Clock(depth.limit_s), Slipway(root=root)
+    machine, clock, slipway = this_machine(), Clock(depth.limit_s), Slipway.as_it_is(root, scratch / "machinery")
     workloads = [WORKLOADS[name] for name in chosen if name != SCALE]
     entrants, refused = _entrants(slipway, rivals, workloads, root / ".artifacts/bench/peers")
     found: list[Race | Product | Floor | Import | Scale] = []
@@ -82,6 +85,13 @@ def _raced(root: Path, depth: Depth, chosen: list[str], rivals: list[str], scrat
         imports=_of(Import, found),
         scales=_of(Scale, found),
     )
+
+
+def _sweep(place: Path) -> None:
+    """Remove what a benchmark that was killed left behind."""
+    for leftover in place.glob(f"{_RUN}*"):
+        if leftover.stat().st_mtime < time.time() - _ABANDONED_AFTER_S:
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _of(kind: type[_T], found: Iterable[object]) -> tuple[_T, ...]:

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from benchmarks.entrants import Site
 from benchmarks.measure import PROBES, Command, RunFailedError, answered
@@ -42,19 +43,19 @@ class Slipway:
         """With its version."""
         return f"Slipway {tomllib.loads((self.root / 'pyproject.toml').read_text('utf-8'))['project']['version']}"
 
+    @classmethod
+    def as_it_is(cls, root: Path, folder: Path) -> Self:
+        """Copy the machinery to ``folder`` first: whoever goes on working on it must not change who races."""
+        _copy(root, folder)
+        return cls(root=folder)
+
     def refuses(self, workload: Workload) -> str:  # noqa: ARG002
         """Take everything."""
         return ""
 
     def lay_out(self, site: Site) -> None:
         """Write a repository that has never built anything."""
-        site.folder.mkdir(parents=True)
-        for name in _MACHINERY:
-            source = self.root / name
-            if source.is_dir():
-                shutil.copytree(source, site.folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy2(source, site.folder / name)
+        _copy(self.root, site.folder)
         settings = _SETTINGS.format(architecture=site.workload.architecture)
         (site.folder / "slipway.toml").write_text(settings, encoding="utf-8")
         self.add(site, site.workload.functions)
@@ -120,6 +121,15 @@ class Slipway:
 
     def _artifacts(self, site: Site) -> list[Path]:
         return list((site.folder / ".artifacts/store/artifacts").rglob("*.zip"))
+
+
+def _copy(root: Path, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for name in _MACHINERY:
+        if (root / name).is_dir():
+            shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(root / name, folder / name)
 
 
 def _below(folder: Path, kept: list[Path]) -> Iterator[Path]:

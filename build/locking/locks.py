@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import groupby
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from packaging.markers import Marker
 from packaging.requirements import Requirement
@@ -23,8 +24,6 @@ from build.locking.reading import Reading
 from build.locking.requirements import Pin
 from build.model import Finding, FunctionSpec, Severity, Spec, Target, Workspace
 from build.project.profiles import profile_of
-
-LOCKED = requirements_txt.LOCK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,14 +137,14 @@ def _provisional(spec: Spec, reading: Reading, workspace: Workspace, locks: Mapp
     lock = place / f"{key.short}.txt"
     if not lock.is_file():
         place.mkdir(parents=True, exist_ok=True)
-        constraints, draft = place / "constraints.txt", place / f"{key.short}.draft.txt"
-        constraints.write_text(held, encoding="utf-8")
-        draft.unlink(missing_ok=True)
         hint = f"change {spec.identity}/{reading.lock}, then run `invoke build`"
-        wanted = folder / reading.lock
-        tools.compile_with_uv(wanted, draft, lowest=lowest, constraints=[constraints], cwd=folder, hint=hint)
-        requirements_txt.mend_places(folder, reading.lock, draft, root)
-        draft.replace(lock)
+        with TemporaryDirectory(dir=place) as scratch:  # two builds at once must not write one draft
+            constraints, draft = Path(scratch, "constraints.txt"), Path(scratch, "lock.txt")
+            constraints.write_text(held, encoding="utf-8")
+            wanted = folder / reading.lock
+            tools.compile_with_uv(wanted, draft, lowest=lowest, constraints=[constraints], cwd=folder, hint=hint)
+            requirements_txt.mend_places(folder, reading.lock, draft, root)
+            draft.replace(lock)
     return requirements_txt.read_provisional(reading, lock, folder, root)
 
 

@@ -161,7 +161,9 @@ def _fetch(pins: Sequence[Pin], target: Target, store: Store, say: _Say) -> tupl
         # pip stops at its first problem, so go on without it: all of them shall be told.
         stopped_at = blamed(completed, pins) or (tuple(pins) if len(pins) == 1 else ())
         if not stopped_at:
-            process.checked(completed, doing=f"fetching wheels for {target}", hint="mend what pip says, then try again")
+            process.checked(
+                completed, doing=f"fetching wheels for {target}", hint="mend what pip says, then run `invoke build`"
+            )
         failed.update(
             dict.fromkeys([(pin, target) for pin in stopped_at], _OTHER_FILES if met_other_files(completed) else _NONE)
         )

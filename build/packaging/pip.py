@@ -37,8 +37,9 @@ _UNREACHABLE = (
     "error: ssl-missing",
     "error: ssl-verification-failed",
     "ssl module in Python is not available",
+    " Error, Credentials not correct for ",
 )
-"""What pip prints when it cannot reach the index. Whole phrases: a distribution may be called pyopenssl."""
+"""What pip prints when it cannot reach the index, or may not. Whole phrases: a distribution may be called pyopenssl."""
 _OTHER_FILES = "DO NOT MATCH THE HASHES"
 _LAST_WORDS = 20
 """Lines. What went wrong before them was got over by trying again."""

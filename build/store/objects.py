@@ -184,9 +184,14 @@ class Store:
 
         asked = tuple(jobs)
         found = dict(zip(asked, self._each(look, asked), strict=True))
-        for wait in (False, True):
-            missing = [job for job in asked if found[job] is None]
-            found.update(zip(missing, pool.map(attempt, missing, [wait] * len(missing)), strict=True))
+        try:
+            for wait in (False, True):
+                missing = [job for job in asked if found[job] is None]
+                found.update(zip(missing, pool.map(attempt, missing, [wait] * len(missing)), strict=True))
+        except BaseException:  # Ctrl-C: threads that wait for other runners would hold us up
+            if self.remote:
+                self.remote.hurry()
+            raise
         return {job: value for job, value in found.items() if value is not None}
 
     def _each(self, function: Callable[[_Job], _T], items: Iterable[_Job]) -> list[_T]:

@@ -91,7 +91,7 @@ class Sharing:
         self._guard = threading.Lock()
         self._uploads: ThreadPoolExecutor | None = None
         self._mine = threading.local()
-        self._ended = threading.Event()
+        self._hurried, self._ended = threading.Event(), threading.Event()
         self.fetched: list[str] = []
         self.shared: list[str] = []
 
@@ -152,6 +152,10 @@ class Sharing:
         else:
             self._rewrite(taken, _DONE)
 
+    def hurry(self) -> None:
+        """Wait for no other runner from now on."""
+        self._hurried.set()
+
     def close(self, *, abandon: bool = False) -> None:
         """Wait until everything is shared; or ``abandon`` what is not on its way yet."""
         if self._uploads:
@@ -163,7 +167,7 @@ class Sharing:
     def _take(self, name: str, *, wait: bool) -> "_Claim | bool":
         """Return the claim if it is ours now; else whether it is ours to make all the same."""
         look_s, waited, unseen, until = _LOOK_S[0], False, 0, time.monotonic() + _PATIENCE_S
-        while not (self._alone or self._read_only) and time.monotonic() < until:
+        while not (self._alone or self._read_only or self._hurried.is_set()) and time.monotonic() < until:
             if tag := self._put_state(name, _HELD, None):
                 return self._hold(name, tag)
             state, found = self._state(name)
@@ -183,7 +187,7 @@ class Sharing:
             if not waited:
                 self._say("waiting for what another runner is making")
             waited = True
-            time.sleep(look_s)
+            self._hurried.wait(look_s)
             look_s = min(1.5 * look_s, _LOOK_S[1])
         return True
 

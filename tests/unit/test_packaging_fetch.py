@@ -150,6 +150,17 @@ def test_a_private_index_is_reached_as_pip_reaches_it_and_its_password_is_not_sh
     assert SECRET not in "\n".join([*said, str(caught.value)])
 
 
+@pytest.mark.slow
+def test_an_index_that_refuses_the_password_is_no_missing_wheel(tmp_path, private_index, monkeypatch):
+    folder, address = private_index
+    monkeypatch.setenv("PIP_INDEX_URL", address.replace(SECRET, "forgotten"))
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    with pytest.raises(ToolError, match="fetching wheels") as caught:
+        fetched(tmp_path, (pins_of(make_wheel(folder / "there", "there")), X86))
+    assert "401 Error, Credentials not correct" in "\n".join(caught.value.facts)
+    assert "forgotten" not in str(caught.value)
+
+
 def test_two_versions_of_one_distribution_go_to_pip_one_after_the_other():
     """In one call pip would find no version that is both."""
     old, new, other = parse_lock("".join(f"{pin} --hash=sha256:{'0' * 64}\n" for pin in ("a==1", "a==2", "b==1"))).pins

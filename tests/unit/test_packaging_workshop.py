@@ -39,7 +39,7 @@ def test_a_build_sees_what_pip_needs_and_nothing_that_would_change_it(tmp_path):
     seen = open_workshop(tmp_path, X86, None).environment(
         {
             "PATH": "/bin",
-            "HOME": "/home/me",
+            "HOME": "/somewhere",
             "PIP_INDEX_URL": "u",
             "https_proxy": "p",
             "AWS_PROFILE": "x",
@@ -48,7 +48,7 @@ def test_a_build_sees_what_pip_needs_and_nothing_that_would_change_it(tmp_path):
         | {"PYTHONPATH": "/x", "TZ": "Asia/Tokyo", "SSL_CERT_FILE": "c", "CC": "icc", "TMPDIR": "/elsewhere"}
     )
     assert {name: seen[name] for name in ("HOME", "PIP_INDEX_URL", "https_proxy", "SSL_CERT_FILE")} == {
-        "HOME": "/home/me",
+        "HOME": "/somewhere",
         "PIP_INDEX_URL": "u",
         "https_proxy": "p",
         "SSL_CERT_FILE": "c",
@@ -90,7 +90,7 @@ class TestWithACompiler:
             "-flto=auto",
             "-L/usr/lib",
             "-I/usr/include",
-            "-Wl,-rpath,/home/me/lib",
+            "-Wl,-rpath,/somewhere/lib",
         ]
         kept = [
             "-DA=b c",

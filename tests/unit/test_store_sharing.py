@@ -1,4 +1,6 @@
 import errno
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -423,6 +425,23 @@ def test_machines_that_share_jobs_make_each_once_and_do_not_queue_up_behind_each
             assert result == {job: job.hex.encode() for job in jobs}
     assert sorted(job for _, job in made) == sorted(jobs)
     assert {number for number, _ in made} == {0, 1, 2}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_an_interruption_ends_the_waiting_for_other_runners(machine):
+    other, mine = machine(), machine()
+    this = threading.main_thread().ident or 0
+
+    def build() -> None:
+        with ThreadPoolExecutor(2) as pool:
+            mine.store.each_once([1], pool, key=lambda _: KEY, look=lambda _: None, make=lambda job: job)
+
+    with other.store.claim(KEY):
+        started = time.monotonic()
+        threading.Timer(0.2, signal.pthread_kill, (this, signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
+            build()
+        assert time.monotonic() - started < 5
 
 
 def test_jobs_without_a_remote_store_are_looked_for_and_made(tmp_path):
