@@ -36,6 +36,8 @@ class Lock:
     """None when the folder has only a lock: then everything pinned is wanted."""
     digest: Digest
     """Of all it was read from, local projects included: the same digest resolves to the same wheels."""
+    overrides: frozenset[str] = frozenset()
+    """Names that its owner decided on: what other distributions need of them does not count."""
     file: str = requirements_txt.LOCK
     """The lock's file name, for messages."""
     beside: tuple[Path, ...] = ()
@@ -119,6 +121,7 @@ def _lock(spec: Spec, reading: Reading, root: Path) -> Lock:
         identity=spec.identity,
         pins=reading.pins,
         wanted=reading.wanted,
+        overrides=reading.overrides,
         digest=Digest.of_bytes("\0".join([reading.basis, *contents]).encode()),
         file=reading.lock,
         beside=(*reading.beside, *(path for path in places.values() if path and not path.is_relative_to(spec.folder))),

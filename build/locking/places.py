@@ -6,6 +6,7 @@ import tomllib
 from configparser import ConfigParser
 from configparser import Error as ConfigError
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -23,7 +24,6 @@ from build.digest import Digest
 from build.locking.requirements import SEARCH, Pin
 
 _CREDENTIALS = re.compile(r"//[^/@\s]+@")
-_PUBLIC = re.compile(r"https?://((test|www)\.)?(pypi|files\.python\w+)(\.python)?\.org(:443)?(/|$)")
 _VERSION_CONTROL = re.compile(r"(git|hg|svn|bzr)\+|git@")
 _SHA256 = re.compile(r"sha256[=:]([0-9a-fA-F]{64})")
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
@@ -59,7 +59,14 @@ def masked(text: str) -> str:
 
 def is_public(url: str) -> bool:
     """Say whether ``url`` is of the public index, which pip finds by itself, be it through a mirror."""
-    return bool(_PUBLIC.match(url))
+    return urlsplit(url).hostname in _public_hosts()
+
+
+@cache
+def _public_hosts() -> frozenset[str]:
+    from pip._internal.models.index import PyPI
+
+    return frozenset({PyPI.netloc, PyPI.file_storage_domain})
 
 
 def search_option(kind: str, value: str, base: Base) -> str | None:

@@ -33,6 +33,8 @@ class Reading:
     """Everything that the above follows from, but for the content of local projects."""
     beside: tuple[Path, ...] = ()
     """Files outside the folder that it was read from."""
+    overrides: frozenset[str] = frozenset()
+    """Names that the lock's owner decided on, whatever other distributions say they need of them."""
     unpinned: bool = False
     """True for a plain `requirements.txt` that says what is wanted, with no lock of it."""
 

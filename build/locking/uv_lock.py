@@ -65,9 +65,17 @@ def read(folder: Path, root: Path, targets: Iterable[Target], pyproject: Table) 
         wanted=wanted,
         pins=pins,
         problems=tuple(found),
+        overrides=_overrides(lock),
         basis=f"{wanted}\0{where}\0{text}",
         beside=() if path is None or path.parent == folder else (path,),
     )
+
+
+def _overrides(lock: Table) -> frozenset[str]:
+    """Return what `override-dependencies` and `exclude-dependencies` of the project's settings name."""
+    manifest = lock.get("manifest", {})
+    said = [*manifest.get("overrides", ()), *manifest.get("excludes", ())]
+    return frozenset(canonicalize_name(each["name"] if isinstance(each, dict) else each) for each in said)
 
 
 def _project(lock: Table, where: str) -> Table | None:

@@ -114,11 +114,14 @@ def _walk(request: Request, surveys: Mapping[str, Survey]) -> list[str]:
     while pending:
         wish, wanted_by = pending.pop()
         name = canonicalize_name(wish.name)
+        is_decided = name in request.lock.overrides
+        if name not in surveys and is_decided:
+            continue
         if name not in surveys:
             problems.append(f"{where}: {wish} is missing, wanted by {wanted_by}")
             continue
         said = surveys[name]
-        if not wish.specifier.contains(said.version, prereleases=True):
+        if not (is_decided or wish.specifier.contains(said.version, prereleases=True)):
             problems.append(f"{where}: expected {wish} for {wanted_by}, got {said.version}")
         for extra in {"", *wish.extras} - {extra for reached_name, extra in reached if reached_name == name}:
             reached.add((name, extra))

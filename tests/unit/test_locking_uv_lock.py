@@ -226,6 +226,12 @@ def test_the_lock_of_a_workspace_serves_each_of_its_functions(tmp_path):
     assert got.beside == (tmp_path / "uv.lock",)
 
 
+def test_names_that_the_project_overrides_are_told_to_whoever_compares_with_metadata(tmp_path):
+    manifest = '[manifest]\noverrides = [{ name = "Old_Name", specifier = "==1.0" }]\nexcludes = ["gone"]'
+    got = read(tmp_path, pyproject("a"), lock(root('{ name = "a" }'), package("a"), more=manifest))
+    assert got.overrides == {"old-name", "gone"}
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

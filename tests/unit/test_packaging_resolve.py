@@ -158,6 +158,14 @@ class TestTheWalkOverMetadata:
         (told,) = self.walked(tmp_path, [app, dep])
         assert "expected dep>=2 for app, got 1.0" in told
 
+    def test_what_the_locks_owner_overrides_is_as_it_is(self, tmp_path):
+        app, dep = make_wheel(tmp_path, "app", requires=["dep>=2", "gone"]), make_wheel(tmp_path, "dep")
+        (request,) = requests_of(tmp_path, {"one": {"requirements.txt": lock_line(app) + lock_line(dep)}}, X86)
+        decided = replace(request, lock=replace(request.lock, overrides=frozenset({"dep", "gone"})))
+        surveys = {wheel.name: surveyed(wheel, Store(tmp_path / "store")) for wheel in (app, dep)}
+        assert len(_walk(request, surveys)) == 2
+        assert _walk(decided, surveys) == []
+
     def test_circles_end(self, tmp_path):
         a, b = make_wheel(tmp_path, "a", requires=["b"]), make_wheel(tmp_path, "b", requires=["a"])
         assert self.walked(tmp_path, [a, b], wanted="a\n") == []
