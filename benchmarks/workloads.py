@@ -8,8 +8,8 @@ from pathlib import Path
 RUNTIME = "3.13"
 """Of every function and, so that no peer has to look for an interpreter, of every peer's environment."""
 LOCKS = Path(__file__).parent / "locks"
-"""`NAME.in` and `NAME.txt`, pinned with hashes by uv. The versions are the newest that have manylinux2014 wheels, the
-only kind some peers ask for; else not everybody would build the same thing."""
+"""`NAME.in` and `NAME.txt`, pinned with hashes by uv. Versions are held back to what has manylinux2014 wheels, the only
+kind some peers ask for, and what Zappa can share an environment with; else not everybody would build the same thing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

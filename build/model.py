@@ -277,7 +277,9 @@ class Distribution:
     size_bytes: int
     """Unzipped, bytecode included."""
     wheel: Digest
-    """Of the wheel it came from, which is in the store."""
+    """Of the wheel it came from."""
+    filename: str
+    """The wheel's. Its survey is in the store; it need not be, where the artifact came from a remote one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,7 @@ def make_artifact(
                 version=wheel.version,
                 size_bytes=sum(len(data) for data in brought.values()),
                 wheel=wheel.digest,
+                filename=wheel.path.name,
             )
         )
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -124,12 +124,12 @@ def _contents(spec: Spec, artifact: Artifact, target: Target, root: Path, store:
 
 
 def _wheels_of(distribution: Distribution, target: Target, store: Store) -> Iterator[Wheel]:
-    """Yield its wheel, if the store has it and ``target`` takes it; another runtime of the layer may have another."""
+    """Yield its wheel, if ``target`` takes it; another runtime of the layer may have another."""
     from packaging.utils import parse_wheel_filename
 
-    for path in store.wheel(distribution.wheel, "").glob("*.whl"):
-        if not parse_wheel_filename(path.name)[3].isdisjoint(profile_of(target).tags):
-            yield Wheel(name=distribution.name, version=distribution.version, path=path, digest=distribution.wheel)
+    if not parse_wheel_filename(distribution.filename)[3].isdisjoint(profile_of(target).tags):
+        path = store.wheel(distribution.wheel, distribution.filename)
+        yield Wheel(name=distribution.name, version=distribution.version, path=path, digest=distribution.wheel)
 
 
 @cache
@@ -137,7 +137,10 @@ def _shipped(wheel: Wheel, keep: tuple[str, ...], store: Store) -> tuple[SharedO
     from build.packaging.slimming import slimmed
     from build.packaging.wheels import surveyed
 
-    survey = surveyed(wheel, store)
+    try:
+        survey = surveyed(wheel, store)
+    except FileNotFoundError:  # neither it nor its wheel is to be had any more
+        return ()
     if not survey.shared_objects:
         return ()
     shipped = {member.name for member in slimmed(survey, keep).members}

@@ -71,21 +71,19 @@ def check(workspace: Workspace, build: Build, store: Store) -> tuple[Finding, ..
     modules.forget()
     places.forget()
     secrets.forget()
-    findings = [found for spec in workspace.specs for found in _found(spec, workspace, build, store)]
+    narrowed = [(spec, *_narrowed(spec, workspace, build)) for spec in workspace.specs]
+    keys = {spec.identity: _key(spec, around, held) for spec, around, held in narrowed}
+    known = store.recall_each("findings", [key for key in keys.values() if key], _read)
+    findings: list[Finding] = []
+    for spec, around, held in narrowed:
+        key = keys[spec.identity]
+        found = known.get(key) if key else None
+        if found is None:
+            found = tuple(dict.fromkeys(_judged(spec, around, held, store)))
+            if key:
+                store.remember("findings", key, [asdict(finding) for finding in found])
+        findings += found
     return tuple(sorted(findings, key=lambda finding: (finding.severity, finding.subject, finding.rule)))
-
-
-def _found(spec: Spec, workspace: Workspace, build: Build, store: Store) -> tuple[Finding, ...]:
-    """Return the findings about one folder, which follow from it and from what it is used together with."""
-    workspace, build = _narrowed(spec, workspace, build)
-    key = _key(spec, workspace, build)
-    known = store.recall("findings", key, _read) if key else None
-    if known is not None:
-        return known
-    found = tuple(dict.fromkeys(_judged(spec, workspace, build, store)))
-    if key:
-        store.remember("findings", key, [asdict(finding) for finding in found])
-    return found
 
 
 def _judged(spec: Spec, workspace: Workspace, build: Build, store: Store) -> Iterator[Finding]:

@@ -157,7 +157,13 @@ def _write(
         source_bytes=sizes[recipe.identity],
         bytecode_bytes=bytecode,
         distributions=tuple(
-            Distribution(name=wheel.name, version=wheel.version, size_bytes=sizes[wheel.name], wheel=wheel.digest)
+            Distribution(
+                name=wheel.name,
+                version=wheel.version,
+                size_bytes=sizes[wheel.path.name],
+                wheel=wheel.digest,
+                filename=wheel.path.name,
+            )
             for wheel in recipe.wheels
         ),
         saved={**shared.saved(recipe), **beyond},

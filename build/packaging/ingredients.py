@@ -108,7 +108,7 @@ def prepare(
         make=lambda job: compile_wheel(wheels[job[0]].wheel, wheels[job[0]].tree, *job[1:], store),
     )
     overlays = {
-        job: entries_of(read_directory(path), path, wheels[job[0]].wheel.name) for job, path in compiled.items()
+        job: entries_of(read_directory(path), path, wheels[job[0]].wheel.path.name) for job, path in compiled.items()
     }
     return Ingredients(wheels=wheels, overlays=overlays, own_overlays=own)
 
@@ -129,7 +129,7 @@ def _jobs(recipe: Recipe, part: Part) -> list[_Mounted]:
 
 def _slim(wheel: Wheel, keep: tuple[str, ...], store: Store) -> _SlimWheel:
     slim = slimmed(surveyed(wheel, store), keep)
-    return _SlimWheel(wheel, entries_of(slim.members, wheel.path, wheel.name), slim.saved)
+    return _SlimWheel(wheel, entries_of(slim.members, wheel.path, wheel.path.name), slim.saved)
 
 
 def _found(slim: _SlimWheel, job: _Mounted, store: Store) -> Path | None:

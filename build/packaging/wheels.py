@@ -58,6 +58,8 @@ def surveyed(wheel: Wheel, store: Store) -> Survey:
     if known is None:
         from build.packaging.surveying import survey  # here: it is heavy, and needed once per wheel
 
+        if not wheel.path.exists():  # an artifact that others made comes without it
+            store.bring(wheel.path, wheel.digest)
         with store.scratch() as folder:
             known = survey(trusted(wheel.path, wheel.digest), folder)
         store.remember("survey", key, _to_json(known))

@@ -47,7 +47,7 @@ def _fill(folder: Path, wanted: Mapping[str, Path]) -> None:
         try:
             os.link(artifact, draft)
         except OSError:  # another file system, or one without links
-            shutil.copyfile(artifact, draft)
+            shutil.copy2(artifact, draft)  # with its time, by which the store knows what nobody wrote to
         draft.replace(place)
         draft.unlink(missing_ok=True)  # renaming a link onto another of the same file does nothing
 

@@ -40,6 +40,8 @@ def _made(root: Path, env: str, only: str) -> dict[str, Any]:
     }
     kept = {kind: [{**row, "changed": False} for row in rows] for kind, rows in outcome.items()}
     files = [(artifact.path, artifact.size_bytes) for artifact in made.artifacts]
+    exposed = workspace.generated / "build"
+    files += [(exposed / kind / f"{row['name']}.zip", row["size_bytes"]) for kind in outcome for row in outcome[kind]]
     warnings = [report.warning_of(finding) for finding in built.findings]
     if not only:
         remember_outcome(root, env, {**kept, "warnings": warnings}, before=before, beside=built.beside, files=files)

@@ -36,7 +36,13 @@ def artifact(identity: str, unzipped: int, *, own: int = 0, distributions: dict[
         bytecode_bytes=0,
         saved={},
         distributions=tuple(
-            Distribution(name=n, version="1.0", size_bytes=size, wheel=Digest.of_bytes(n.encode()))
+            Distribution(
+                name=n,
+                version="1.0",
+                size_bytes=size,
+                wheel=Digest.of_bytes(n.encode()),
+                filename=f"{n}-1.0-py3-none-any.whl",
+            )
             for n, size in (distributions or {}).items()
         ),
         changed=True,
