@@ -117,7 +117,9 @@ def why(c: Context, distribution: str, function: str = "", env: str = "local", j
 
 
 @verb(help={"from": "a git revision or a zip; else the last build", "to": "a zip", "json": "one JSON object on stdout"})
-def diff(c: Context, *, function: str = "", from_: str = "", to: str = "", env: str = "local", json: bool = False) -> None:  # noqa: E501
+def diff(
+    c: Context, *, function: str = "", from_: str = "", to: str = "", env: str = "local", json: bool = False
+) -> None:  # noqa: E501
     """Show what changed between two builds: distributions, files, bytes."""
     from build.verbs import look
 

@@ -13,7 +13,9 @@
     infra      the Terraform adapter
     inspection what is inside finished artifacts: sizes, reasons, differences, SBOMs
     checks     rules over artifacts that give findings
-    packaging  wheels, trees, bytecode, archives
+    packaging  from wheels and a src/ folder to an artifact
+    wheels     fetched or built for a target, and looked into
+    zips       read strictly, written the same everywhere
     locking    what folders want and what they pin
     store      everything fetched or made, by digest
     project    discovery, settings, runtime profiles, interpreters

@@ -12,10 +12,10 @@ from build.checks.modules import files_of
 from build.checks.problem import Problem
 from build.digest import Digest
 from build.model import Artifact, Build, Distribution, LayerSpec, Spec, Target, Wheel, Workspace
-from build.packaging.elf import MAGIC, SharedObject, foreign, misfits, missing, module_of, read_shared_object, too_new
 from build.packaging.sources import SourceFile
 from build.project.profiles import profile_of
 from build.store.objects import Store
+from build.wheels.elf import MAGIC, SharedObject, foreign, misfits, missing, module_of, read_shared_object, too_new
 
 _LOADER_FOLDERS = ("/var/task", "/var/task/lib", "/opt/lib")
 """Those of LD_LIBRARY_PATH that artifacts fill: https://github.com/aws/aws-lambda-base-images, in each Dockerfile."""
@@ -135,7 +135,7 @@ def _wheels_of(distribution: Distribution, target: Target, store: Store) -> Iter
 @cache
 def _shipped(wheel: Wheel, keep: tuple[str, ...], store: Store) -> tuple[SharedObject, ...]:
     from build.packaging.slimming import slimmed
-    from build.packaging.wheels import surveyed
+    from build.wheels.surveys import surveyed
 
     try:
         survey = surveyed(wheel, store)
@@ -293,7 +293,7 @@ def _fitting(name: str, version: str, target: Target, store: Store) -> str:
     """Return the newest other version in the store of which everything loads on ``target``; empty if there is none."""
     from packaging.utils import canonicalize_name, parse_wheel_filename
 
-    from build.packaging.wheels import surveyed
+    from build.wheels.surveys import surveyed
 
     fitting = []
     for path in (store.root / "wheels").glob("*/*.whl"):

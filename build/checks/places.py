@@ -14,8 +14,8 @@ from typing import NamedTuple
 from build.checks.distributions import BUNDLED
 from build.checks.stdlib import stdlib_of
 from build.model import Artifact, Runtime
-from build.packaging.inflating import inflated
-from build.packaging.zips import Member, read_directory
+from build.zips.directory import Member, read_directory
+from build.zips.inflating import inflated
 
 _SUFFIXES = (".py", ".so", ".pyc")
 _DYNAMIC = (b"sys.modules", b"__path__", b"meta_path", b"_LazyModule", b"lazy_loader", b"__import__('pkg_resources')")

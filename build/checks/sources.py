@@ -10,10 +10,10 @@ from build.checks.places import Kind, members_of, space_of
 from build.checks.problem import Problem
 from build.checks.stdlib import stdlib_of
 from build.model import Artifact, Build, FunctionSpec, Runtime, Spec, Workspace
-from build.packaging.inflating import inflated
 from build.packaging.sources import SourceFile, env_files
-from build.packaging.zips import Member
 from build.store.objects import Store
+from build.zips.directory import Member
+from build.zips.inflating import inflated
 
 _SHOWN_FILES = 5
 _TESTING = frozenset({"pytest", "unittest", "hypothesis"})

@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 
 from build.errors import InputError
 from build.model import Artifact
-from build.packaging.wheels import installed_path
+from build.wheels.surveys import installed_path
 
 KINDS = (".so", ".py", ".pyc", "data")
 """Kinds of files, in the order they are shown."""

@@ -14,9 +14,9 @@ from build.errors import ToolError
 from build.locking.locks import selected
 from build.locking.requirements import parse_lock
 from build.model import Runtime, Target
-from build.packaging.pip import pip_for
 from build.project.interpreters import interpreter_of
 from build.project.profiles import host_architecture
+from build.wheels.pip import pip_for
 
 LOCK = Path(__file__).parent / "runtime" / "requirements.txt"
 

@@ -1,1 +1,1 @@
-"""Wheels, trees, bytecode, archives: from a lock to an artifact."""
+"""From wheels and a src/ folder to an artifact."""

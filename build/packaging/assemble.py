@@ -11,15 +11,15 @@ from typing import Any
 from build.digest import Digest
 from build.locking.locks import Lock, targets_of
 from build.model import Architecture, Artifact, Build, Distribution, Wheel, Workspace
-from build.packaging.archives import Beginning, write_archive
 from build.packaging.budget import rooms, roots_of
 from build.packaging.ingredients import Ingredients, prepare
 from build.packaging.recipes import Limit, Recipe, Recipes, recipes_of
-from build.packaging.resolve import Request, require, resolve
-from build.packaging.spill import Spill
-from build.packaging.trees import Tree, behind
 from build.project.quotas import UNZIPPED_BYTES
 from build.store.objects import Store, untouched
+from build.wheels.resolve import Request, require, resolve
+from build.zips.archives import Beginning, write_archive
+from build.zips.spill import Spill
+from build.zips.trees import Tree, behind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from build.packaging.sources import SourceFile
-from build.packaging.trees import DEFLATED, Entry, Tree
+from build.zips.trees import DEFLATED, Entry, Tree
 
 _Name = TypeVar("_Name")
 

@@ -15,12 +15,12 @@ from typing import TypeVar
 from build import process
 from build.digest import Digest
 from build.model import Runtime, Wheel
-from build.packaging.archives import write_archive
 from build.packaging.sources import SourceFile, pack
-from build.packaging.spill import Spill
-from build.packaging.trees import DEFLATED, Entry, Tree, merge
 from build.project.interpreters import interpreter_of, release_of
 from build.store.objects import Store
+from build.zips.archives import write_archive
+from build.zips.spill import Spill
+from build.zips.trees import DEFLATED, Entry, Tree, merge
 
 FORMAT = 3
 """Of bytecode and artifacts, part of their keys. Raise it when the same inputs shall give other bytes."""

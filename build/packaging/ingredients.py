@@ -15,11 +15,11 @@ from build.packaging.bytecode import compile_source, compile_wheel, source_key, 
 from build.packaging.recipes import Part, Recipe
 from build.packaging.slimming import slimmed
 from build.packaging.sources import pack
-from build.packaging.spill import Spill
-from build.packaging.trees import Entry, Tree, below, merge
-from build.packaging.wheels import surveyed
-from build.packaging.zips import Member, read_directory
 from build.store.objects import Store
+from build.wheels.surveys import surveyed
+from build.zips.directory import Member, read_directory
+from build.zips.spill import Spill
+from build.zips.trees import Entry, Tree, below, merge
 
 
 @dataclass(frozen=True, slots=True)

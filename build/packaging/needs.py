@@ -13,8 +13,8 @@ from build.model import Workspace
 from build.packaging.assemble import build_workspace
 from build.packaging.ingredients import prepare
 from build.packaging.recipes import recipes_of
-from build.packaging.resolve import Request, resolve
 from build.store.objects import Store
+from build.wheels.resolve import Request, resolve
 
 
 class _NotHereError(Exception):

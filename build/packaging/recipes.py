@@ -9,9 +9,9 @@ from build.digest import Digest
 from build.errors import InputError
 from build.model import Architecture, FunctionSpec, LayerSpec, Runtime, Target, Wheel, Workspace
 from build.packaging.bytecode import FORMAT
-from build.packaging.resolve import Resolved
 from build.packaging.sources import SourceFile, read_source
 from build.project.interpreters import release_of
+from build.wheels.resolve import Resolved
 
 _FUNCTION_MOUNT, _LAYER_MOUNT = "/var/task", "/opt"
 """Where Lambda unpacks them: https://docs.aws.amazon.com/lambda/latest/dg/packaging-layers.html"""

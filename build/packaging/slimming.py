@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from build.model import SLIMMING
-from build.packaging.wheels import Survey
-from build.packaging.zips import Member
+from build.wheels.surveys import Survey
+from build.zips.directory import Member
 
 _NATIVE_SOURCES = "a c cc cpp cxx f f90 h hh hpp hxx pxd pxi pyx"
 """What compilers read; there is none on Lambda."""

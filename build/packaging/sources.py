@@ -9,8 +9,8 @@ from pathlib import Path
 
 from build.digest import Digest
 from build.errors import InputError, ToolError
-from build.packaging.spill import Spill
-from build.packaging.trees import STORED, Entry, Tree
+from build.zips.spill import Spill
+from build.zips.trees import STORED, Entry, Tree
 
 _IGNORED_NAMES = frozenset(
     """

@@ -22,9 +22,9 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from build.errors import InputError
-from build.packaging.surveying import survey
-from build.packaging.wheels import Survey, installed_path
-from build.packaging.zips import read_directory
+from build.wheels.surveying import survey
+from build.wheels.surveys import Survey, installed_path
+from build.zips.directory import read_directory
 from tests.builders import make_wheel
 from tests.crafted import Piece, craft_zip
 

@@ -11,9 +11,9 @@ import pytest
 
 from build.checks import binaries, modules
 from build.model import Architecture, Artifact, Build, Runtime, Target
-from build.packaging.elf import foreign, missing, read_shared_object
 from build.project.profiles import RUNTIMES
 from build.store.objects import Store
+from build.wheels.elf import foreign, missing, read_shared_object
 from tests.artifacts import make_artifact
 from tests.builders import function_spec, make_wheel, make_workspace
 

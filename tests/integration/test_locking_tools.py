@@ -15,9 +15,9 @@ from build.locking.requirements import parse_lock
 from build.locking.tools import _uv
 from build.locking.writing import write_locks
 from build.model import Architecture
-from build.packaging.resolve import Request, resolve
 from build.project.profiles import RUNTIMES
 from build.store.objects import Store
+from build.wheels.resolve import Request, resolve
 from tests.builders import X86, function_spec, layer_spec, make_wheel, make_workspace, write_files
 
 pytestmark = pytest.mark.slow

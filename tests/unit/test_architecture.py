@@ -21,6 +21,8 @@ LEVELS = [
     "process",
     "project",
     "store locking",
+    "zips",
+    "wheels",
     "packaging",
     "checks",
     "inspection",

@@ -12,12 +12,13 @@ from build.digest import Digest
 from build.errors import InputError
 from build.locking.locks import read_locks, targets_of
 from build.model import Architecture, Runtime, Target
-from build.packaging import assemble, fetch, ingredients, recipes
+from build.packaging import assemble, ingredients, recipes
 from build.packaging.assemble import build_workspace
 from build.packaging.sources import read_source
-from build.packaging.wheels import surveyed
 from build.project.profiles import profile_of
 from build.store.objects import Store
+from build.wheels import fetch
+from build.wheels.surveys import surveyed
 from tests.builders import function_spec, layer_spec, lock_line, make_wheel, make_workspace, write_files
 
 HERE = Runtime(sys.version_info.minor)  # its interpreter is certainly there
@@ -34,7 +35,7 @@ def built(workspace, store=None):
 
 
 def stock(store, index, workspace, locks):
-    """Take the wheels in as `fetch` does once pip is done; pip itself is put to the test in test_packaging_resolve."""
+    """Take the wheels in as `fetch` does once pip is done; pip itself is put to the test in test_wheels_resolve."""
     for spec in workspace.specs:
         for target in targets_of(spec):
             accepted = set(profile_of(target).tags)

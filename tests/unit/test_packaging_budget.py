@@ -1,8 +1,8 @@
 import pytest
 
 from build.packaging.budget import imports_in, rooms, thinned
-from build.packaging.spill import Spill
-from build.packaging.trees import merge
+from build.zips.spill import Spill
+from build.zips.trees import merge
 
 
 def tree_of(tmp_path, files):

@@ -11,8 +11,8 @@ from build.packaging import bytecode
 from build.packaging.bytecode import compile_source, compile_wheel
 from build.packaging.ingredients import entries_of
 from build.packaging.sources import read_source
-from build.packaging.zips import read_directory
 from build.store.objects import Store
+from build.zips.directory import read_directory
 from tests.builders import make_wheel, write_files
 
 HERE = Runtime(sys.version_info.minor)

@@ -5,9 +5,9 @@ from typing import Any
 
 from build.digest import Digest
 from build.model import Wheel
-from build.packaging.elf import SharedObject
-from build.packaging.zips import Member
 from build.store.objects import Store, trusted
+from build.wheels.elf import SharedObject
+from build.zips.directory import Member
 
 _SHAPE = 1
 """Of the notes and of the checks behind them, part of their keys. Raise it, and every wheel is looked at again."""
@@ -56,7 +56,7 @@ def surveyed(wheel: Wheel, store: Store) -> Survey:
     key = Digest.of_bytes(f"{_SHAPE} {wheel.digest} {wheel.path.name}".encode())
     known = store.recall("survey", key, _from_json)
     if known is None:
-        from build.packaging.surveying import survey  # here: it is heavy, and needed once per wheel
+        from build.wheels.surveying import survey  # here: it is heavy, and needed once per wheel
 
         if not wheel.path.exists():  # an artifact that others made comes without it
             store.bring(wheel.path, wheel.digest)

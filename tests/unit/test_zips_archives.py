@@ -8,11 +8,11 @@ import pytest
 
 from build.digest import Digest
 from build.errors import InputError, ToolError
-from build.packaging import archives
-from build.packaging.archives import write_archive
 from build.packaging.sources import pack, read_source
-from build.packaging.spill import Spill
-from build.packaging.trees import behind, below, merge
+from build.zips import archives
+from build.zips.archives import write_archive
+from build.zips.spill import Spill
+from build.zips.trees import behind, below, merge
 
 GOLDEN = "sha256:86569bbd28d4357e23ca0d2aaf6100d53ea54bc3f58c829bd97ba7504b8ba1c2"
 

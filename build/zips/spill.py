@@ -5,7 +5,7 @@ from typing import Self
 
 import deflate
 
-from build.packaging.trees import DEFLATED, STORED, Entry
+from build.zips.trees import DEFLATED, STORED, Entry
 
 _LEVEL = 6
 

@@ -24,15 +24,15 @@ from build.errors import InputError
 from build.locking.places import digest_of
 from build.locking.requirements import Pin
 from build.model import Target, Wheel
-from build.packaging.canonical import write_canonical
-from build.packaging.elf import misfits
-from build.packaging.pip import PIP, QUIETLY, REACH, blamed, is_unreachable, met_other_files, run_pip
-from build.packaging.wheels import Survey, surveyed
-from build.packaging.workshop import COMPILER, FOREIGN, Workshop, can_compile_for, compiler, open_workshop
 from build.process import Completed
 from build.project.interpreters import interpreter_of, release_of
 from build.project.profiles import profile_of
 from build.store.objects import Store
+from build.wheels.canonical import write_canonical
+from build.wheels.elf import misfits
+from build.wheels.pip import PIP, QUIETLY, REACH, blamed, is_unreachable, met_other_files, run_pip
+from build.wheels.surveys import Survey, surveyed
+from build.wheels.workshop import COMPILER, FOREIGN, Workshop, can_compile_for, compiler, open_workshop
 
 BACKENDS = Path(__file__).parent / "toolchain" / "backends.txt"
 """For pip: the version of each build backend that sdists are built by."""

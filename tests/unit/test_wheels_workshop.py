@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from build.model import Architecture, Runtime, Target
-from build.packaging.workshop import can_compile_for, open_workshop
 from build.project.profiles import host_architecture
+from build.wheels.workshop import can_compile_for, open_workshop
 from tests.builders import ARM, X86
 
 HERE = Target(Runtime(sys.version_info.minor), host_architecture())
@@ -76,7 +76,7 @@ class TestWithACompiler:
 
     @pytest.mark.parametrize(("minor", "glibc"), [(10, "2.26"), (11, "2.26"), (12, "2.34"), (13, "2.34")])
     def test_it_is_given_the_runtimes_glibc(self, shop, minor, glibc, monkeypatch):
-        monkeypatch.setattr("build.packaging.workshop.interpreter_of", lambda _: HERE_PYTHON)
+        monkeypatch.setattr("build.wheels.workshop.interpreter_of", lambda _: HERE_PYTHON)
         said = self.told(shop(Target(Runtime(minor), Architecture.X86_64)), "gcc", "-c", "a.c")
         assert said[:3] == ["cc", "-target", f"x86_64-linux-gnu.{glibc}"]
         assert said[-1] != "a.c"

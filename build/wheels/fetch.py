@@ -17,12 +17,12 @@ from build.digest import Digest
 from build.errors import FindingsError, InputError, SlipwayError
 from build.locking.requirements import Pin
 from build.model import Target, Wheel
-from build.packaging.pip import REACH, blamed, is_unreachable, met_other_files, newest_with_wheel, pip_for, run_pip
-from build.packaging.sdists import RULES, NoSourceError, build_wheel, content_of, is_source, known_build
-from build.packaging.wheels import surveyed
 from build.process import Completed
 from build.project.profiles import profile_of
 from build.store.objects import Store
+from build.wheels.pip import REACH, blamed, is_unreachable, met_other_files, newest_with_wheel, pip_for, run_pip
+from build.wheels.sdists import RULES, NoSourceError, build_wheel, content_of, is_source, known_build
+from build.wheels.surveys import surveyed
 
 Wanted = tuple[Pin, Target]
 _Say = Callable[[str], None]

@@ -10,11 +10,11 @@ import pytest
 
 from build.errors import InputError, ToolError
 from build.locking.requirements import parse_lock
-from build.packaging import fetch
-from build.packaging.fetch import fetch_wheels
-from build.packaging.sdists import NoSourceError, content_of
 from build.process import Completed
 from build.store.objects import Store
+from build.wheels import fetch
+from build.wheels.fetch import fetch_wheels
+from build.wheels.sdists import NoSourceError, content_of
 from tests.builders import ARM, X86, lock_line, make_wheel
 
 
@@ -32,7 +32,7 @@ def failed_pip(printed):
 
 @pytest.fixture
 def no_source(monkeypatch):
-    """No sdist is there; tests/integration/test_packaging_sdists.py has some."""
+    """No sdist is there; tests/integration/test_wheels_sdists.py has some."""
 
     def build(pin, content, target, store, on_progress):
         raise NoSourceError("is not there", hint="pin a version that has a wheel")

@@ -14,12 +14,12 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, BinaryIO
 
-from build.packaging.distinfo import NO_ROW, TEXTS, Row, folders_of, read_dist_info
-from build.packaging.elf import MAGIC, SharedObject, look_into
-from build.packaging.inflating import inflated
-from build.packaging.names import clashes
-from build.packaging.wheels import Survey, installed_path
-from build.packaging.zips import Member, read_directory, refusal
+from build.wheels.distinfo import NO_ROW, TEXTS, Row, folders_of, read_dist_info
+from build.wheels.elf import MAGIC, SharedObject, look_into
+from build.wheels.surveys import Survey, installed_path
+from build.zips.directory import Member, read_directory, refusal
+from build.zips.inflating import inflated
+from build.zips.names import clashes
 
 if TYPE_CHECKING:
     from hashlib import _Hash

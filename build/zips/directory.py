@@ -13,8 +13,8 @@ from struct import Struct
 from typing import NamedTuple
 
 from build.errors import InputError
-from build.packaging.names import clashes, unsafe
-from build.packaging.trees import DEFLATED, STORED
+from build.zips.names import clashes, unsafe
+from build.zips.trees import DEFLATED, STORED
 
 _LOCAL, _LOCAL_MARK = Struct("<6x2H4x3L2H"), b"PK\x03\x04"
 _CENTRAL, _CENTRAL_MARK = Struct("<4s2xB1x2H4x3L4H2x2L"), b"PK\x01\x02"

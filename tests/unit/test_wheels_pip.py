@@ -1,8 +1,8 @@
 import pytest
 
 from build.locking.requirements import parse_lock
-from build.packaging.pip import blamed, is_unreachable, masked, met_other_files
 from build.process import Completed
+from build.wheels.pip import blamed, is_unreachable, masked, met_other_files
 
 
 def failed(printed):

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 
 from build.digest import Digest
 from build.errors import InputError
-from build.packaging.trees import Tree
+from build.zips.trees import Tree
 
 _SHARED = Struct("<5H3L2H")
 """What a member's own header and its line of the central directory both say."""

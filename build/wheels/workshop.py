@@ -18,10 +18,10 @@ from build import process
 from build.errors import ToolError
 from build.locking.requirements import parse_lock
 from build.model import Target
-from build.packaging.pip import REACH, pip_for, run_pip
 from build.project.interpreters import interpreter_of
 from build.project.profiles import profile_of
 from build.store.objects import Store
+from build.wheels.pip import REACH, pip_for, run_pip
 
 COMPILER = Path(__file__).parent / "toolchain" / "compiler.txt"
 """The lock of the one that builds may use."""

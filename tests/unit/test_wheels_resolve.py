@@ -10,10 +10,10 @@ from build.digest import Digest
 from build.errors import FindingsError, InputError
 from build.locking.locks import read_locks
 from build.model import Runtime, Target
-from build.packaging.fetch import _take_in
-from build.packaging.resolve import Request, _walk, require, resolve
-from build.packaging.wheels import surveyed
 from build.store.objects import Store
+from build.wheels.fetch import _take_in
+from build.wheels.resolve import Request, _walk, require, resolve
+from build.wheels.surveys import surveyed
 from tests.builders import ARM, X86, function_spec, lock_line, make_wheel, make_workspace, write_files
 
 

@@ -1,4 +1,4 @@
-"""What needs no build; tests/integration/test_packaging_sdists.py builds."""
+"""What needs no build; tests/integration/test_wheels_sdists.py builds."""
 
 import pytest
 from packaging.utils import canonicalize_name
@@ -6,9 +6,9 @@ from packaging.utils import canonicalize_name
 from build.errors import InputError
 from build.locking.requirements import Pin
 from build.model import Wheel
-from build.packaging.sdists import _copied, _refuse_unfit, _refuse_unprovable, content_of, is_source
-from build.packaging.wheels import surveyed
 from build.store.objects import Store
+from build.wheels.sdists import _copied, _refuse_unfit, _refuse_unprovable, content_of, is_source
+from build.wheels.surveys import surveyed
 from tests.builders import ARM, X86, make_wheel, write_files
 
 

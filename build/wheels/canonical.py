@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from build.digest import Digest
-from build.packaging.archives import write_archive
-from build.packaging.spill import Spill
-from build.packaging.trees import Entry
+from build.zips.archives import write_archive
+from build.zips.spill import Spill
+from build.zips.trees import Entry
 
 _MADE_ANEW = re.compile(r"[^/]+\.dist-info/RECORD(\.jws|\.p7s)?$")
 _BYTECODE = re.compile(r"(^|/)__pycache__/")

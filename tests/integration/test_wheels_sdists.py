@@ -13,12 +13,12 @@ from packaging.utils import canonicalize_name
 from build.errors import InputError
 from build.locking.requirements import Pin, parse_lock
 from build.model import Architecture, Runtime, Target
-from build.packaging.fetch import fetch_wheels
-from build.packaging.sdists import BACKENDS
-from build.packaging.wheels import surveyed
 from build.project.interpreters import interpreter_of
 from build.project.profiles import RUNTIMES, host_architecture, profile_of
 from build.store.objects import Store
+from build.wheels.fetch import fetch_wheels
+from build.wheels.sdists import BACKENDS
+from build.wheels.surveys import surveyed
 from tests.builders import make_wheel, write_files
 from tests.sources import BACKEND, PYPROJECT, make_sdist, write_project
 

@@ -8,9 +8,9 @@ import pytest
 from build.digest import Digest
 from build.errors import InputError
 from build.packaging.ingredients import entries_of
-from build.packaging.trees import merge
-from build.packaging.wheels import surveyed
 from build.store.objects import Store
+from build.wheels.surveys import surveyed
+from build.zips.trees import merge
 from tests.builders import make_wheel
 from tests.crafted import Piece, craft_zip
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from build.model import Architecture, Runtime, Target
-from build.packaging.elf import Need, SharedObject, misfits, read_shared_object
+from build.wheels.elf import Need, SharedObject, misfits, read_shared_object
 from tests.elves import make_elf
 
 AL2 = Target(Runtime(11), Architecture.X86_64)

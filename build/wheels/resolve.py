@@ -17,11 +17,11 @@ from build.digest import Digest
 from build.errors import FindingsError, InputError
 from build.locking.locks import Lock
 from build.model import Target, Wheel
-from build.packaging.fetch import Wanted, fetch_wheels
-from build.packaging.sdists import RULES
-from build.packaging.wheels import Survey, surveyed
 from build.project.profiles import profile_of
 from build.store.objects import Store
+from build.wheels.fetch import Wanted, fetch_wheels
+from build.wheels.sdists import RULES
+from build.wheels.surveys import Survey, surveyed
 
 
 @dataclass(frozen=True, slots=True)

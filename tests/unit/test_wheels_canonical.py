@@ -3,9 +3,9 @@ import random
 import zipfile
 
 from build.model import Wheel
-from build.packaging.canonical import write_canonical
-from build.packaging.wheels import surveyed
 from build.store.objects import Store
+from build.wheels.canonical import write_canonical
+from build.wheels.surveys import surveyed
 from tests.builders import make_wheel
 
 

@@ -8,8 +8,8 @@ import zlib
 import pytest
 
 from build.errors import InputError
-from build.packaging.inflating import inflated
-from build.packaging.zips import read_directory
+from build.zips.directory import read_directory
+from build.zips.inflating import inflated
 from tests.crafted import Piece, craft_zip
 
 TEXT = b"x = 1\n" * 9

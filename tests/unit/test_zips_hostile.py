@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from build.errors import InputError
-from build.packaging.surveying import survey
-from build.packaging.zips import read_directory
+from build.wheels.surveying import survey
+from build.zips.directory import read_directory
 from tests.builders import make_wheel
 from tests.fuzz import fuzz_zips
 

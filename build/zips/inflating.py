@@ -4,8 +4,8 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from build.packaging.trees import STORED
-from build.packaging.zips import Member
+from build.zips.directory import Member
+from build.zips.trees import STORED
 
 _PIECE_BYTES = 1 << 20
 
