@@ -37,6 +37,7 @@ class Site:
             # uv brings certificates of its own; behind a proxy that a company trusts only the system's are right.
             "UV_SYSTEM_CERTS": "true",
             "UV_NATIVE_TLS": "true",
+            "UV_PYTHON_DOWNLOADS": "never",
         }
 
 

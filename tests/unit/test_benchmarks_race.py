@@ -24,7 +24,10 @@ from benchmarks.workloads import LOCKS, WORKLOADS, Function, Workload
 from build.errors import InputError
 from build.locking.requirements import parse_lock, parse_wanted
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="the benchmark starts sh")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name != "posix", reason="the benchmark starts sh"),
+]
 
 ONE = Workload(name="one", title="one function", functions=(Function(name="f", wants=""),))
 DEPTH = Depth(name="tiny", workloads=(), peers=(), rounds=2, enough_s=30, timeout_s=30, scales=())

@@ -27,8 +27,8 @@ def test_rectangles_have_the_areas_of_their_sizes_and_stay_in_their_place(sizes,
         assert w * h == pytest.approx(size * width * height / sum(sizes), rel=1e-3, abs=1e-3)
         assert left >= 5 - 1e-6
         assert top >= 7 - 1e-6
-        assert left + w <= 5 + width + 1e-6
-        assert top + h <= 7 + height + 1e-6
+        assert left + w <= 5 + width + 1e-3
+        assert top + h <= 7 + height + 1e-3
 
 
 def test_rectangles_do_not_overlap_and_are_nearly_square():

@@ -165,6 +165,7 @@ def test_a_vanished_artifact_is_made_again(tmp_path):
     assert replace(built(workspace).functions["orders"], changed=True) == first
 
 
+@pytest.mark.slow
 def test_a_corrupt_wheel_in_the_store_is_fetched_anew(tmp_path, package_index):
     six = make_wheel(package_index, "six", "1.16.0")
     spec = function(tmp_path, files={"requirements.txt": lock_line(six)})

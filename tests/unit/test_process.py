@@ -97,6 +97,7 @@ def test_a_line_is_told_while_the_program_still_runs(tmp_path):
     assert go.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
 def test_a_followed_program_outlives_us(tmp_path, how):
     done, log = tmp_path / "done", tmp_path / "log"
@@ -111,6 +112,7 @@ def test_a_followed_program_outlives_us(tmp_path, how):
     assert log.read_text().splitlines() == [f"line {n}" for n in range(20)]
 
 
+@pytest.mark.slow
 def test_a_followed_program_is_interrupted_once_and_waited_for(tmp_path):
     done, log = tmp_path / "done", tmp_path / "log"
     parent = subprocess.Popen(
@@ -129,6 +131,7 @@ def test_a_followed_program_is_interrupted_once_and_waited_for(tmp_path):
     assert b"KeyboardInterrupt" in failed
 
 
+@pytest.mark.slow
 def test_a_second_interruption_leaves_the_program_to_end_alone(tmp_path):
     done = tmp_path / "done"
 
@@ -141,6 +144,7 @@ def test_a_second_interruption_leaves_the_program_to_end_alone(tmp_path):
     assert finished(done) == "done, signalled 1"
 
 
+@pytest.mark.slow
 def test_a_listener_that_fails_ends_the_program_gently_and_is_heard(tmp_path):
     done = tmp_path / "done"
 

@@ -20,6 +20,8 @@ from build.store.remote import Found, RefusedError, UnreachableError
 from build.store.sharing import Sharing, opened
 from tests.builders import make_workspace
 
+pytestmark = pytest.mark.slow
+
 KEY, OTHER = Digest.of_bytes(b"key"), Digest.of_bytes(b"other")
 WHEEL = b"a wheel's bytes"
 WHEEL_DIGEST = Digest.of_bytes(WHEEL)

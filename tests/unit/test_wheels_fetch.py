@@ -72,6 +72,7 @@ def test_every_distribution_without_a_wheel_is_named_at_once_and_the_rest_is_kep
     assert [path.name for path in (tmp_path / "store").glob("wheels/*/*")] == [good.path.name]
 
 
+@pytest.mark.slow
 def test_a_hostile_wheel_does_not_enter_the_store(tmp_path, package_index):
     evil = make_wheel(package_index, "evil", files={"../../evil.py": "x"})
     with pytest.raises(InputError, match="evil"):

@@ -26,6 +26,7 @@ def resolved(tmp_path: Path, locks: dict[str, dict[str, str]], target=X86, say=l
     return resolve(requests_of(tmp_path, locks, target), Store(tmp_path / "store"), on_progress=say)
 
 
+@pytest.mark.slow
 def test_wheels_come_from_the_index_once_and_are_known_afterwards(tmp_path, package_index):
     six = make_wheel(package_index, "six", "1.16.0")
     said: list[str] = []
@@ -66,6 +67,7 @@ class TestAWheelWhoseFileIsGone:
         assert resolve(requests, store, on_progress=said.append)["functions/one", X86] == wheels
         assert said == []
 
+    @pytest.mark.slow
     def test_is_fetched_again_where_it_is_required_and_nothing_else_is(self, gone):
         requests, store, wheels = gone
         said: list[str] = []
