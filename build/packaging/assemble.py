@@ -122,7 +122,8 @@ def _assemble(
         on_progress(f"assembling {recipe.identity}")
         dependencies, begin = begun.get(recipe.dependencies_key) or (shared.dependencies(recipe), None)
         archive, beginning = _write(recipe, dependencies, begin or dependencies, shared, store)
-        begun[recipe.dependencies_key] = dependencies, beginning
+        if len(alike[recipe.dependencies_key]) > 1:  # not for all: a thousand trees would fill the memory
+            begun[recipe.dependencies_key] = dependencies, beginning
         return archive
 
     def look(key: Digest) -> Archive | None:
