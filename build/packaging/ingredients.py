@@ -62,6 +62,7 @@ class Ingredients:
     def own(self, recipe: Recipe, spill: Spill) -> Tree:
         """Return what the folder itself brings, with bytecode; its files are compressed into ``spill``."""
         packed = pack(recipe.source, spill, owner=recipe.identity)
+        spill.close()  # what is thinned is read
         tree = merge(*(below(recipe.source_folder, tree) for tree in (packed, *self._own_overlays(recipe))))
         return thinned(tree, recipe.limit.room_bytes, recipe.limit.roots) if recipe.limit else tree
 

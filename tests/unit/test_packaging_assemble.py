@@ -318,7 +318,11 @@ def test_bytecode_that_would_not_fit_stays_out_but_for_what_the_handler_imports_
     body = "".join(f"def f{i}(a, b=({i}, 'x')):\n    return a, b, {i}\n" for i in range(200))
     big = make_wheel(package_index, "big", files={f"big/{m}.py": body for m in ("__init__", "a_never", "used", "z")})
     spec = function(
-        tmp_path, files={"requirements.txt": lock_line(big), "src/app.py": "import big.used\ndef handler(e, c): ...\n"}
+        tmp_path,
+        files={
+            "requirements.txt": lock_line(big),
+            "src/app.py": "import big.used\ndef handler(e, c): ...\n" + "# long enough to be compressed\n" * 9,
+        },
     )
     workspace = make_workspace(tmp_path, functions=(spec,))
     whole = built(workspace).functions["orders"]
