@@ -10,10 +10,9 @@ from build.errors import FindingsError
 from build.inspection.records import record
 from build.inspection.sbom import write_sboms
 from build.locking.locks import read_locks, unpinned
-from build.model import Finding, Severity, Workspace
+from build.model import Built, Finding, Severity, Workspace
 from build.packaging.assemble import build_workspace
 from build.report import Reporter
-from build.results import Built
 from build.store.exposed import expose
 from build.store.sharing import opened
 

@@ -307,6 +307,11 @@ class Artifact:
     changed: bool
     """False when the bytes were already in the store."""
 
+    @property
+    def place(self) -> str:
+        """``functions/orders`` or ``layers/data-arm64``: unique, and a path where files about it are named after it."""
+        return f"{self.identity.partition('/')[0]}/{self.key}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
@@ -352,3 +357,14 @@ class Finding:
     hint: str
     details: tuple[str, ...] = ()
     """Lines to show below the message, such as a table."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """Everything up to `check`."""
+
+    workspace: Workspace
+    build: Build
+    findings: tuple[Finding, ...]
+    beside: tuple[str, ...]
+    """Projects of the repository outside functions/ and layers/ that went into it, relative to the root."""

@@ -22,7 +22,7 @@ from build.infra.mirrors import provider_source
 from build.infra.terraform import TerraformAdapter
 from build.local import cloud, runtime_bundle
 from build.making import build
-from build.model import Workspace
+from build.model import Built, Workspace
 from build.release.aws import Aws
 from build.release.calls import call, read_event, sample_events
 from build.release.handoff import handoff_of, write_handoff
@@ -30,7 +30,7 @@ from build.release.ledger import Ledger, release_id
 from build.release.publishers import S3Publisher, publish_all
 from build.release.rollout import roll_out
 from build.report import Reporter
-from build.results import Answer, Built, Deployed, Outputs, Plan, Planned, Release, Rollout
+from build.results import Answer, Deployed, Outputs, Plan, Planned, Release, Rollout
 
 
 def plan(workspace: Workspace, show: Reporter) -> Planned:

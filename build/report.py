@@ -12,11 +12,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 from build.model import Artifact, Finding, Severity
-from build.results import Answer, Plan
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status
+
+    from build.results import Answer, Plan
 
 _SHOWN_CHANGES = 40
 _SHOWN_ANSWER_CHARS = 400
@@ -71,7 +72,7 @@ class Reporter:
             if finding.severity is Severity.WARNING:
                 self.note(warning_of(finding))
 
-    def plan(self, plan: Plan) -> None:
+    def plan(self, plan: "Plan") -> None:
         """Show what applying ``plan`` would change."""
         for line in plan_lines(plan):
             self.note(line)
@@ -83,7 +84,7 @@ def warning_of(finding: Finding) -> str:
     return "\n".join([what, *(f"  {line}" for line in finding.details), f"hint: {finding.hint}"])
 
 
-def plan_lines(plan: Plan) -> list[str]:
+def plan_lines(plan: "Plan") -> list[str]:
     """Return a line for each change of ``plan``, deletes first; of a long one the rest is counted, but for deletes."""
     if plan.is_empty:
         return ["nothing to change: what is deployed is what is here"]
@@ -127,7 +128,7 @@ def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]], *, right:
     console.print(table)
 
 
-def print_answers(answers: Iterable[Answer]) -> None:
+def print_answers(answers: "Iterable[Answer]") -> None:
     """Print what each function said to its event."""
     for answer in answers:
         failed = "FAILED " if answer.error else ""

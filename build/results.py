@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from build.digest import Digest
-from build.model import Artifact, Build, Finding, Workspace
+from build.model import Artifact, Built
 
 # ── publish, hand-off, plan, roll out ─────────────────────────────────────────────────────────
 
@@ -145,17 +145,6 @@ class Answer:
 
 
 # ── whole roads ───────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Built:
-    """Everything up to `check`."""
-
-    workspace: Workspace
-    build: Build
-    findings: tuple[Finding, ...]
-    beside: tuple[str, ...]
-    """Projects of the repository outside functions/ and layers/ that went into it, relative to the root."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

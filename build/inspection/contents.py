@@ -18,7 +18,6 @@ from typing import NamedTuple
 from packaging.utils import canonicalize_name
 
 from build.errors import InputError
-from build.model import Artifact
 from build.wheels.surveys import installed_path
 
 KINDS = (".so", ".py", ".pyc", "data")
@@ -85,11 +84,6 @@ class Contents:
     def unzipped_bytes(self) -> int:
         """What the 250 MB quota counts."""
         return sum(file.size_bytes for file in self.files)
-
-
-def name_of(artifact: Artifact) -> str:
-    """Return ``functions/orders`` or ``layers/data-arm64``: what the artifact is called among all of a build."""
-    return f"{artifact.identity.partition('/')[0]}/{artifact.key}"
 
 
 def read_contents(path: Path) -> Contents:

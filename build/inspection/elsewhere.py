@@ -46,7 +46,6 @@ def _main() -> None:
     os.umask(0o077)
     root = Path.cwd()
     sys.path[0] = str(root)  # not this folder, whose modules have names of their own
-    from build.inspection.contents import name_of
     from build.locking.locks import read_locks
     from build.packaging.assemble import build_workspace
     from build.project.discovery import discover
@@ -56,7 +55,7 @@ def _main() -> None:
     # No remote store: what others made is not what this one makes.
     store = Store(workspace.generated / "store")
     made = build_workspace(workspace, read_locks(workspace), store, on_progress=lambda _: None)
-    json.dump({name_of(artifact): str(artifact.path) for artifact in made.artifacts}, sys.stdout)
+    json.dump({artifact.place: str(artifact.path) for artifact in made.artifacts}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from pathlib import Path
 from build import process
 from build.digest import Digest
 from build.errors import InputError
-from build.inspection.contents import name_of
 from build.model import Build, Workspace
 
 Record = Mapping[str, Digest]
@@ -21,7 +20,7 @@ _KEPT = 20
 
 def record_of(build: Build) -> Record:
     """Return what is recorded of ``build``."""
-    return {name_of(each): each.digest for each in build.artifacts}
+    return {each.place: each.digest for each in build.artifacts}
 
 
 def record(workspace: Workspace, build: Build) -> None:

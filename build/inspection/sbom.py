@@ -9,35 +9,35 @@ import os
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from packaging.utils import canonicalize_name
-
-from build.inspection.contents import Held, name_of, read_distributions
-from build.inspection.reasons import Environment, needs
+from build.digest import Digest
 from build.locking.locks import targets_of
-from build.model import Artifact, Build, Spec, Workspace
+from build.model import Artifact, Build, Spec, Target, Workspace
 from build.project.profiles import profile_of
 
-Environments = Mapping[str, Sequence[Environment]]
+if TYPE_CHECKING:  # what reads archives is needed only where distributions changed
+    from build.inspection.contents import Held
+
+Environments = Mapping[str, Sequence[Mapping[str, str]]]
 """Marker environments of an artifact's targets, by the folder of the archive that they read (`Held.folder`)."""
 
-_WRITER = 1
+_WRITER = 2
 """Part of every serial number. Raise it when the same artifact shall have another bill."""
 
 
 def write_sboms(workspace: Workspace, build: Build) -> tuple[Path, ...]:
     """Keep ``.artifacts/sbom/`` true to ``build``; return the bills that were written, those of new artifacts alone."""
     folder, specs = workspace.generated / "sbom", {spec.identity: spec for spec in workspace.specs}
-    wanted = {folder / f"{name_of(each)}.cdx.json": each for each in build.artifacts}
+    wanted = {folder / f"{each.place}.cdx.json": each for each in build.artifacts}
     for stale in set(folder.glob("*/*.cdx.json")) - wanted.keys():
         stale.unlink(missing_ok=True)
     written = []
     for path, artifact in wanted.items():
         if _serial_number(artifact) in _head(path):
             continue
-        bill = sbom_of(artifact, read_distributions(artifact.path), _environments(specs[artifact.identity], artifact))
+        bill = _bill(artifact, _targets(specs[artifact.identity], artifact), path)
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f"{path.name}.{os.getpid()}")
         draft.write_text(json.dumps(bill, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -46,11 +46,46 @@ def write_sboms(workspace: Workspace, build: Build) -> tuple[Path, ...]:
     return tuple(written)
 
 
-def sbom_of(artifact: Artifact, distributions: Sequence[Held], environments: Environments) -> dict[str, Any]:
-    """Return the bill of ``artifact`` as CycloneDX JSON."""
+def _bill(artifact: Artifact, targets: Sequence[Target], path: Path) -> dict[str, Any]:
+    """Return the bill of ``artifact``: that at ``path`` under a new head while the distributions are the same."""
+    try:
+        last = json.loads(path.read_bytes())
+        if last["metadata"]["component"]["properties"] == _properties(artifact, targets):
+            return {**last, **_head_of(artifact, targets)}
+    except (OSError, LookupError, TypeError, ValueError):
+        pass  # none, or one that another version wrote
+    from build.inspection.contents import read_distributions
+
+    return sbom_of(artifact, read_distributions(artifact.path), targets)
+
+
+def _properties(artifact: Artifact, targets: Sequence[Target]) -> list[dict[str, str]]:
+    """Return what decides everything in a bill but its head."""
+    wheels = sorted(f"{each.name} {each.version} {each.wheel.hex}" for each in artifact.distributions)
+    return [
+        {"name": "slipway:writer", "value": str(_WRITER)},
+        {"name": "slipway:targets", "value": ", ".join(map(str, targets))},
+        {"name": "slipway:distributions", "value": Digest.of_bytes("\n".join(wheels).encode()).hex},
+    ]
+
+
+def sbom_of(artifact: Artifact, distributions: "Sequence[Held]", targets: Sequence[Target]) -> dict[str, Any]:
+    """Return the bill of ``artifact``, which is for ``targets``, as CycloneDX JSON."""
+    environments = _environments(targets)
     described = {(held.name, held.version): held for held in distributions}
     components = {ref: row for row in _components(artifact, described) for ref in [row["bom-ref"]]}
     edges = _edges(artifact, distributions, environments)
+    return {
+        **_head_of(artifact, targets),
+        "components": [components[ref] for ref in sorted(components)],
+        "dependencies": [
+            {"ref": artifact.identity, "dependsOn": _roots(sorted(components), edges)},
+            *({"ref": ref, "dependsOn": sorted(edges.get(ref, ()))} for ref in sorted(components)),
+        ],
+    }
+
+
+def _head_of(artifact: Artifact, targets: Sequence[Target]) -> dict[str, Any]:
     return {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
@@ -64,17 +99,13 @@ def sbom_of(artifact: Artifact, distributions: Sequence[Held], environments: Env
                 "name": artifact.key,
                 "version": artifact.digest.short,
                 "hashes": [{"alg": "SHA-256", "content": artifact.digest.hex}],
+                "properties": _properties(artifact, targets),
             },
         },
-        "components": [components[ref] for ref in sorted(components)],
-        "dependencies": [
-            {"ref": artifact.identity, "dependsOn": _roots(sorted(components), edges)},
-            *({"ref": ref, "dependsOn": sorted(edges.get(ref, ()))} for ref in sorted(components)),
-        ],
     }
 
 
-def _components(artifact: Artifact, described: Mapping[tuple[str, str], Held]) -> Iterator[dict[str, Any]]:
+def _components(artifact: Artifact, described: "Mapping[tuple[str, str], Held]") -> Iterator[dict[str, Any]]:
     for distribution in artifact.distributions:
         held = described.get((distribution.name, distribution.version))
         row: dict[str, Any] = {
@@ -92,8 +123,12 @@ def _components(artifact: Artifact, described: Mapping[tuple[str, str], Held]) -
         yield row
 
 
-def _edges(artifact: Artifact, distributions: Sequence[Held], environments: Environments) -> Mapping[str, set[str]]:
+def _edges(artifact: Artifact, distributions: "Sequence[Held]", environments: Environments) -> Mapping[str, set[str]]:
     """Return which component needs which, by bom-ref."""
+    from packaging.utils import canonicalize_name
+
+    from build.inspection.reasons import needs
+
     refs: dict[tuple[str, str], list[str]] = {}
     for each in artifact.distributions:
         ref = f"{_purl(each.name, each.version)}#{each.wheel.short}"
@@ -125,9 +160,12 @@ def _roots(refs: Iterable[str], edges: Mapping[str, set[str]]) -> list[str]:
     return sorted(roots)
 
 
-def _environments(spec: Spec, artifact: Artifact) -> Environments:
+def _targets(spec: Spec, artifact: Artifact) -> tuple[Target, ...]:
+    return tuple(target for target in targets_of(spec) if target.architecture in artifact.architectures)
+
+
+def _environments(targets: Sequence[Target]) -> Environments:
     """Return the markers of every target that each folder with distributions is for."""
-    targets = [target for target in targets_of(spec) if target.architecture in artifact.architectures]
     everywhere = [profile_of(target).markers for target in targets]
     alone = {f"python/lib/{t.runtime}/site-packages": [profile_of(t).markers] for t in targets}
     return {"": everywhere, "python": everywhere, **alone}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from build.inspection.contents import Contents, File, bytes_by_kind, name_of
+from build.inspection.contents import Contents, File, bytes_by_kind
 from build.model import Artifact
 from build.project.quotas import UNZIPPED_BYTES
 
@@ -63,12 +63,12 @@ class Sizes:
 
 def sizes_of(artifact: Artifact, layers: Sequence[Artifact], read: Callable[[Path], Contents]) -> Sizes:
     """Return the sizes of ``artifact`` and its ``layers``, whose zips ``read`` opens."""
-    inside = [size_tree(name_of(layer), read(layer.path)) for layer in layers]
+    inside = [size_tree(layer.place, read(layer.path)) for layer in layers]
     saved: Counter[str] = Counter()
     for each in (artifact, *layers):
         saved.update(each.saved)
     return Sizes(
-        tree=size_tree(name_of(artifact), read(artifact.path), inside),
+        tree=size_tree(artifact.place, read(artifact.path), inside),
         zip_bytes=artifact.size_bytes,
         saved=dict(saved.most_common()),
     )

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from build import process
 from build.errors import InputError, ToolError
-from build.inspection.contents import name_of
 from build.inspection.sameness import first_difference
 from build.model import Artifact, Build, Runtime, Workspace
 from build.project.interpreters import interpreter_of
@@ -40,9 +39,9 @@ def differences_elsewhere(
         on_progress(f"building in {elsewhere}")
         made = _built(elsewhere, workspace.env.name, python)
         return {
-            name_of(artifact): difference
+            artifact.place: difference
             for artifact in build.artifacts
-            if (difference := _difference(artifact, made.get(name_of(artifact))))
+            if (difference := _difference(artifact, made.get(artifact.place)))
         }
 
 

@@ -10,11 +10,10 @@ from build.checks.distributions import brings, wanted_files
 from build.errors import AwsError, FindingsError
 from build.local import cloud
 from build.local.importing import COLD_STARTS, Code, Failure, Imported, code_of, code_of_release, measure
-from build.model import FunctionSpec, Workspace
+from build.model import Built, FunctionSpec, Workspace
 from build.release.aws import Aws
 from build.release.ledger import Ledger
 from build.report import Reporter
-from build.results import Built
 from build.store.objects import Store
 
 _CALLS_AWS = ("EndpointConnectionError", "ConnectTimeoutError", "ConnectionRefused", "Connection refused")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from build import report
 from build.errors import FindingsError, InputError
-from build.inspection.contents import Contents, name_of, read_contents
+from build.inspection.contents import Contents, read_contents
 from build.inspection.records import Record, record_of, records, revision
 from build.locking.locks import Lock, read_locks
 from build.model import Artifact, Build, FunctionSpec, Workspace
@@ -60,7 +60,7 @@ def why(root: Path, env: str, distribution: str, function: str, *, as_json: bool
     specs = {each.identity: each for each in workspace.specs}
     wanting = [
         Wanting(
-            artifact=name_of(artifact),
+            artifact=artifact.place,
             wishes=wishes_of(specs[artifact.identity].folder, locks[artifact.identity]),
             contents=_read(artifact.path),
         )

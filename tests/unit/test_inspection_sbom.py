@@ -142,3 +142,36 @@ def test_artifacts_do_not_hold_their_bill(orders):
     before = build.functions["orders"].path.read_bytes()
     write_sboms(workspace, build)
     assert build.functions["orders"].path.read_bytes() == before
+
+
+def test_a_changed_line_of_code_gives_the_same_bill_under_a_new_head_without_opening_the_archive(orders, monkeypatch):
+    workspace, build = orders
+    write_sboms(workspace, build)
+    _, before = bill(workspace)
+    other = replace(build.functions["orders"], digest=build.functions["orders"].distributions[0].wheel)
+    monkeypatch.setattr("build.inspection.contents.read_distributions", lambda _: pytest.fail("opened"))
+    write_sboms(workspace, Build(functions={"orders": other}, layers={}))
+    text, after = bill(workspace)
+    assert after["serialNumber"] != before["serialNumber"]
+    assert after["metadata"]["component"]["hashes"] == [{"alg": "SHA-256", "content": other.digest.hex}]
+    assert (after["components"], after["dependencies"]) == (before["components"], before["dependencies"])
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+
+
+@pytest.mark.parametrize("change", ["a distribution", "the target"])
+def test_what_decides_the_graph_gives_a_new_one(orders, change):
+    workspace, build = orders
+    write_sboms(workspace, build)
+    artifact = build.functions["orders"]
+    held = artifact.distributions
+    other = replace(artifact, digest=held[0].wheel)
+    if change == "a distribution":
+        other = replace(other, distributions=held[1:])
+    else:
+        spec = replace(workspace.functions[0], target=replace(workspace.functions[0].target, runtime=Runtime(12)))
+        workspace = replace(workspace, functions=(spec,))
+    write_sboms(workspace, Build(functions={"orders": other}, layers={}))
+    _, after = bill(workspace)
+    assert len(after["components"]) == len(other.distributions)
+    properties = {row["name"]: row["value"] for row in after["metadata"]["component"]["properties"]}
+    assert properties["slipway:targets"] == str(workspace.functions[0].target)
