@@ -14,7 +14,8 @@ from typing import NamedTuple
 from build.checks.distributions import BUNDLED
 from build.checks.stdlib import stdlib_of
 from build.model import Artifact, Runtime
-from build.zips.directory import Member, read_directory
+from build.zips.archives import read_back
+from build.zips.directory import Member
 from build.zips.inflating import inflated
 
 _SUFFIXES = (".py", ".so", ".pyc")
@@ -103,7 +104,7 @@ def space_of(function: Artifact | None, layers: Iterable[Artifact], runtime: Run
 @lru_cache(_KEPT)
 def members_of(path: Path) -> tuple[Member, ...]:
     """Return the files of an artifact; none if it is not there."""
-    return read_directory(path) if path.is_file() else ()
+    return read_back(path) if path.is_file() else ()
 
 
 def forget() -> None:

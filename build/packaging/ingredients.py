@@ -17,7 +17,8 @@ from build.packaging.slimming import slimmed
 from build.packaging.sources import pack
 from build.store.objects import Store
 from build.wheels.surveys import surveyed
-from build.zips.directory import Member, read_directory
+from build.zips.archives import read_back
+from build.zips.directory import Member
 from build.zips.spill import Spill
 from build.zips.trees import Entry, Tree, below, merge
 
@@ -76,7 +77,7 @@ class Ingredients:
 
     def _own_overlays(self, recipe: Recipe) -> list[Tree]:
         paths = (self.own_overlays[recipe.identity, part.runtime] for part in recipe.parts)
-        return [entries_of(read_directory(path), path, recipe.identity) for path in paths if path]
+        return [entries_of(read_back(path), path, recipe.identity) for path in paths if path]
 
 
 def prepare(
@@ -109,7 +110,7 @@ def prepare(
         make=lambda job: compile_wheel(wheels[job[0]].wheel, wheels[job[0]].tree, *job[1:], store),
     )
     overlays = {
-        job: entries_of(read_directory(path), path, wheels[job[0]].wheel.path.name) for job, path in compiled.items()
+        job: entries_of(read_back(path), path, wheels[job[0]].wheel.path.name) for job, path in compiled.items()
     }
     return Ingredients(wheels=wheels, overlays=overlays, own_overlays=own)
 

@@ -15,22 +15,24 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from struct import Struct
+from struct import Struct, error
 from typing import Any, BinaryIO
 
 from build.digest import Digest
 from build.errors import InputError
+from build.zips.directory import Member
 from build.zips.trees import Tree
 
 _SHARED = Struct("<5H3L2H")
 """What a member's own header and its line of the central directory both say."""
 _PLACE = Struct("<3H2L")
-_END = Struct("<4s4H2LH")
+_END, _END_MARK = Struct("<4s4H2LH"), b"PK\x05\x06"
 _MIDNIGHT, _FIRST_OF_1980 = 0, 0x21
 _VERSION = 20
 _HEADER = b"PK\x03\x04"
 _LINE = b"PK\x01\x02" + bytes((_VERSION, 3))
 """Made by Unix: so that the modes count."""
+_LINE_BYTES = len(_LINE) + _SHARED.size + _PLACE.size
 _FILE, _EXECUTABLE = 0o100644 << 16, 0o100755 << 16
 _UTF8_NAME = 0x800
 _MOST_ENTRIES = 0xFFFF
@@ -82,6 +84,37 @@ def write_archive(first: Tree | Beginning, rest: Tree, path: Path) -> Written:
         beginning = writer.mark(path)
         writer.add(rest)
         return Written(digest=writer.end(), size_bytes=writer.position, beginning=beginning)
+
+
+def read_back(path: Path) -> tuple[Member, ...]:
+    """Return the members of an archive that `write_archive` wrote, in its order, believing its directory.
+
+    Ten times as fast as `directory.read_directory`, which is for what others wrote: this one raises InputError
+    only where the directory is not ours at all.
+    """
+    members = []
+    try:
+        with path.open("rb") as stream:
+            stream.seek(-_END.size, os.SEEK_END)
+            mark, _, _, _, count, size_bytes, start, _ = _END.unpack(stream.read(_END.size))
+            stream.seek(start)
+            directory = stream.read(size_bytes)
+        at = 0
+        for _ in range(count):
+            _, _, method, _, _, crc32, compressed_bytes, unzipped, length, extra = _SHARED.unpack_from(
+                directory, at + 6
+            )
+            _, _, _, mode, header = _PLACE.unpack_from(directory, at + 32)
+            at += _LINE_BYTES + length
+            name = directory[at - length : at].decode()
+            offset = header + len(_HEADER) + _SHARED.size + length
+            members.append(Member(name, mode == _EXECUTABLE, method, crc32, compressed_bytes, unzipped, offset))
+        is_ours = mark == _END_MARK and at == size_bytes and not extra if count else mark == _END_MARK
+    except (OSError, error, UnicodeDecodeError):
+        is_ours = False
+    if not is_ours:
+        raise InputError(f"{path} is no archive of Slipway's", hint="run `invoke store.verify`")
+    return tuple(members)
 
 
 class _Writer:
@@ -145,7 +178,7 @@ class _Writer:
         lines, start = len(self._central), self.position
         for line in self._central:
             self._put(line)
-        self._put(_END.pack(b"PK\x05\x06", 0, 0, lines, lines, self.position - start, start, 0))
+        self._put(_END.pack(_END_MARK, 0, 0, lines, lines, self.position - start, start, 0))
         self._flush()
         return Digest(self._settled().hexdigest())
 

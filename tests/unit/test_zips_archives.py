@@ -10,7 +10,8 @@ from build.digest import Digest
 from build.errors import InputError, ToolError
 from build.packaging.sources import pack, read_source
 from build.zips import archives
-from build.zips.archives import write_archive
+from build.zips.archives import read_back, write_archive
+from build.zips.directory import read_directory
 from build.zips.spill import Spill
 from build.zips.trees import behind, below, merge
 
@@ -204,3 +205,29 @@ def test_more_files_than_a_zip_can_count_are_refused(tmp_path, monkeypatch):
     one, two = (tree_of(tmp_path / name, {name: b""}) for name in ("one", "two"))
     with pytest.raises(InputError, match="expected at most 1 files, got 2"):
         write_archive(one, two, tmp_path / "a.zip")
+
+
+def test_what_was_written_is_read_back_as_the_strict_reader_reads_it(tmp_path):
+    tree = tree_of(tmp_path / "x", {"a.py": b"x = 1\n" * 50, "bin/run": b"#!", "grün/ü.txt": b"", "z": os.urandom(99)})
+    write_archive(tree, tree_of(tmp_path / "own", {"app.py": b"pass\n"}), tmp_path / "a.zip")
+    assert read_back(tmp_path / "a.zip") == read_directory(tmp_path / "a.zip")
+    write_archive((), (), tmp_path / "empty.zip")
+    assert read_back(tmp_path / "empty.zip") == ()
+
+
+@pytest.mark.parametrize("harm", ["shorter", "another tool's", "no zip", "gone"])
+def test_what_is_not_ours_is_not_read_back(tmp_path, harm):
+    place = tmp_path / "a.zip"
+    write_archive(tree_of(tmp_path / "x", {"a.py": b"x = 1\n", "b.py": b"y\n"}), (), place)
+    match harm:
+        case "shorter":
+            place.write_bytes(place.read_bytes()[:-30])
+        case "another tool's":
+            with zipfile.ZipFile(place, "a", zipfile.ZIP_DEFLATED) as archive:
+                archive.comment = b"hello"
+        case "no zip":
+            place.write_bytes(b"x" * 500)
+        case _:
+            place.unlink()
+    with pytest.raises(InputError, match="no archive of Slipway's"):
+        read_back(place)
