@@ -99,7 +99,7 @@ def read_back(path: Path) -> tuple[Member, ...]:
             mark, _, _, _, count, size_bytes, start, _ = _END.unpack(stream.read(_END.size))
             stream.seek(start)
             directory = stream.read(size_bytes)
-        at = 0
+        at = extra = 0
         for _ in range(count):
             _, _, method, _, _, crc32, compressed_bytes, unzipped, length, extra = _SHARED.unpack_from(
                 directory, at + 6
@@ -109,7 +109,7 @@ def read_back(path: Path) -> tuple[Member, ...]:
             name = directory[at - length : at].decode()
             offset = header + len(_HEADER) + _SHARED.size + length
             members.append(Member(name, mode == _EXECUTABLE, method, crc32, compressed_bytes, unzipped, offset))
-        is_ours = mark == _END_MARK and at == size_bytes and not extra if count else mark == _END_MARK
+        is_ours = mark == _END_MARK and at == size_bytes and not extra
     except (OSError, error, UnicodeDecodeError):
         is_ours = False
     if not is_ours:
