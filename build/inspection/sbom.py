@@ -33,11 +33,11 @@ def write_sboms(workspace: Workspace, build: Build) -> tuple[Path, ...]:
     wanted = {folder / f"{each.place}.cdx.json": each for each in build.artifacts}
     for stale in set(folder.glob("*/*.cdx.json")) - wanted.keys():
         stale.unlink(missing_ok=True)
-    written = []
+    written, alike = [], dict[str, Any]()
     for path, artifact in wanted.items():
         if _serial_number(artifact) in _head(path):
             continue
-        bill = _bill(artifact, _targets(specs[artifact.identity], artifact), path)
+        bill = _bill(artifact, _targets(specs[artifact.identity], artifact), path, alike)
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f"{path.name}.{os.getpid()}")
         draft.write_text(json.dumps(bill, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -46,17 +46,31 @@ def write_sboms(workspace: Workspace, build: Build) -> tuple[Path, ...]:
     return tuple(written)
 
 
-def _bill(artifact: Artifact, targets: Sequence[Target], path: Path) -> dict[str, Any]:
-    """Return the bill of ``artifact``: that at ``path`` under a new head while the distributions are the same."""
+def _bill(artifact: Artifact, targets: Sequence[Target], path: Path, alike: dict[str, Any]) -> dict[str, Any]:
+    """Return the bill of ``artifact``.
+
+    Everything but its head is that of the last one, at ``path``, or of another artifact of this build, in
+    ``alike``, where the distributions are the same.
+    """
+    key = json.dumps([artifact.identity.partition("/")[0], properties := _properties(artifact, targets)])
+    if key not in alike:
+        alike[key] = _last(path, properties)
+    if alike[key] is None:
+        from build.inspection.contents import read_distributions
+
+        alike[key] = sbom_of(artifact, read_distributions(artifact.path), targets)
+    root, *others = alike[key]["dependencies"]
+    dependencies = [{**root, "ref": artifact.identity}, *others]
+    return {**alike[key], **_head_of(artifact, targets), "dependencies": dependencies}
+
+
+def _last(path: Path, properties: object) -> Any:
+    """Return the bill at ``path`` if ``properties`` decided it; None if not, or if another version wrote it."""
     try:
         last = json.loads(path.read_bytes())
-        if last["metadata"]["component"]["properties"] == _properties(artifact, targets):
-            return {**last, **_head_of(artifact, targets)}
+        return last if last["metadata"]["component"]["properties"] == properties and last["dependencies"] else None
     except (OSError, LookupError, TypeError, ValueError):
-        pass  # none, or one that another version wrote
-    from build.inspection.contents import read_distributions
-
-    return sbom_of(artifact, read_distributions(artifact.path), targets)
+        return None
 
 
 def _properties(artifact: Artifact, targets: Sequence[Target]) -> list[dict[str, str]]:

@@ -175,3 +175,16 @@ def test_what_decides_the_graph_gives_a_new_one(orders, change):
     assert len(after["components"]) == len(other.distributions)
     properties = {row["name"]: row["value"] for row in after["metadata"]["component"]["properties"]}
     assert properties["slipway:targets"] == str(workspace.functions[0].target)
+
+
+def test_functions_with_the_same_distributions_have_bills_of_their_own(orders, tmp_path):
+    workspace, build = orders
+    twin = replace(build.functions["orders"], identity="functions/twin", key="twin")
+    specs = (*workspace.functions, function_spec(tmp_path / "functions/twin"))
+    both = Build(functions={**build.functions, "twin": twin}, layers={})
+    write_sboms(replace(workspace, functions=specs), both)
+    for name in ("orders", "twin"):
+        text = (workspace.root / f".artifacts/sbom/functions/{name}.cdx.json").read_text("utf-8")
+        assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+        read = json.loads(text)
+        assert read["metadata"]["component"]["bom-ref"] == read["dependencies"][0]["ref"] == f"functions/{name}"
