@@ -5,6 +5,7 @@ tasks, so that listing them is instant. Anything that reaches a real account nam
 """
 
 import functools
+import os
 import signal
 import sys
 import traceback
@@ -20,6 +21,8 @@ from invoke.tasks import task
 from build.errors import EXIT_CODE_OF_A_BUG, SlipwayError, ToolError
 
 ROOT = Path(__file__).resolve().parent
+# invoke forbids bytecode to spare people a tasks.pyc; build/ would be compiled anew at every run, which takes 0.2 s.
+sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
 
 
 Verb = Callable[..., None]
@@ -119,7 +122,7 @@ def why(c: Context, distribution: str, function: str = "", env: str = "local", j
 @verb(help={"from": "a git revision or a zip; else the last build", "to": "a zip", "json": "one JSON object on stdout"})
 def diff(
     c: Context, *, function: str = "", from_: str = "", to: str = "", env: str = "local", json: bool = False
-) -> None:  # noqa: E501
+) -> None:
     """Show what changed between two builds: distributions, files, bytes."""
     from build.verbs import look
 

@@ -6,7 +6,7 @@ Bytecode only saves time, so a function that is too large with it is still right
 import ast
 import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
@@ -42,15 +42,21 @@ def thinned(tree: Tree, room: int, roots: Iterable[str]) -> Tree:
     imported; then the rest, packages before what is in them.
     """
     by_path = {entry.path: entry for entry in tree}
-    bytecode = {_source_of(path): path for path in by_path if path.endswith(".pyc") and "__pycache__/" in path}
-    modules = {_dotted(path): path for path in by_path if path.endswith(".py")}
-    dropped = set(bytecode.values())
-    others = sorted(bytecode, key=lambda path: (path.count("/"), path))
+    compiled: dict[str, list[Entry]] = {}
+    modules: dict[str, list[str]] = {}
+    for path, entry in by_path.items():
+        if path.endswith(".pyc") and "__pycache__/" in path:
+            compiled.setdefault(_source_of(path), []).append(entry)  # one for each runtime of a layer
+        elif path.endswith(".py"):
+            modules.setdefault(_dotted(path), []).append(path)
+    others = sorted(compiled, key=lambda path: (path.count("/"), path))
+    dropped = set()
     for source in dict.fromkeys([*_imported(roots, modules, by_path), *others]):
-        compiled = bytecode.get(source)
-        if compiled and by_path[compiled].size_bytes <= room:
-            room -= by_path[compiled].size_bytes
-            dropped.discard(compiled)
+        for entry in compiled.get(source, ()):
+            if entry.size_bytes <= room:
+                room -= entry.size_bytes
+            else:
+                dropped.add(entry.path)
     return tuple(entry for entry in tree if entry.path not in dropped)
 
 
@@ -91,7 +97,9 @@ def imports_in(source: bytes, module: str, *, is_package: bool) -> Iterator[str]
                 pending.extend(reversed([*ast.iter_child_nodes(node)]))
 
 
-def _imported(roots: Iterable[str], modules: Mapping[str, str], by_path: Mapping[str, Entry]) -> Iterator[str]:
+def _imported(
+    roots: Iterable[str], modules: Mapping[str, Sequence[str]], by_path: Mapping[str, Entry]
+) -> Iterator[str]:
     """Yield the paths of modules in the order in which they are first met, breadth first."""
     pending, seen = deque(roots), set[str]()
     while pending:
@@ -101,10 +109,10 @@ def _imported(roots: Iterable[str], modules: Mapping[str, str], by_path: Mapping
             if module in seen or module not in modules:
                 continue
             seen.add(module)
-            path = modules[module]
-            yield path
-            source = _text(by_path[path])
-            pending.extend(imports_in(source, module, is_package=path.endswith("__init__.py")))
+            for path in modules[module]:
+                yield path
+                source = _text(by_path[path])
+                pending.extend(imports_in(source, module, is_package=path.endswith("__init__.py")))
 
 
 def _dotted(path: str) -> str:

@@ -22,7 +22,7 @@ from build.zips.archives import write_archive
 from build.zips.spill import Spill
 from build.zips.trees import DEFLATED, Entry, Tree, merge
 
-FORMAT = 3
+FORMAT = 4
 """Of bytecode and artifacts, part of their keys. Raise it when the same inputs shall give other bytes."""
 
 _File = TypeVar("_File", Entry, SourceFile)

@@ -9,35 +9,39 @@ module and ``index.json`` with ``made``, path of the ``.pyc`` in the archive →
 module → what the compiler said.
 """
 
+# No pathlib: it interns the parts of paths, and before 3.11 marshal writes a name otherwise that somebody else
+# holds, too. Bytecode of a module that says `store` would follow from where the store is.
 import json
 import sys
 import warnings
 import zlib
 from importlib._bootstrap_external import _code_to_hash_pyc  # type: ignore[attr-defined]
 from importlib.util import cache_from_source, source_hash
-from pathlib import Path
-from typing import BinaryIO
 
 
 def _main() -> None:
-    out = Path(sys.argv[1])
+    out = sys.argv[1]
     order = json.load(sys.stdin)
     warnings.simplefilter("ignore")
-    opened: dict[str, BinaryIO] = {}
+    opened = {}
     made, failed = {}, {}
     for number, (path, source, offset, size, deflated) in enumerate(order["modules"]):
-        stream = opened.get(source) or opened.setdefault(source, Path(source).open("rb"))  # noqa: SIM115 (kept open)
-        stream.seek(offset)
-        data = stream.read(size)
+        if source not in opened:
+            opened[source] = open(source, "rb")  # noqa: PTH123, SIM115 (see above; open to the end)
+        opened[source].seek(offset)
+        data = opened[source].read(size)
         text = zlib.decompress(data, -zlib.MAX_WBITS) if deflated else data
         try:
-            code = compile(text, f"{order['mount']}/{path}", "exec", dont_inherit=True, optimize=0)
-        except (SyntaxError, ValueError, RecursionError, OverflowError) as reason:
-            failed[path] = f"line {reason.lineno}: {reason.msg}" if isinstance(reason, SyntaxError) else str(reason)
+            code = compile(text, order["mount"] + "/" + path, "exec", dont_inherit=True, optimize=0)
+        except (SyntaxError, ValueError, RecursionError, OverflowError, MemoryError) as reason:
+            said = f"line {reason.lineno}: {reason.msg}" if isinstance(reason, SyntaxError) else str(reason)
+            failed[path] = said or type(reason).__name__
             continue
-        (out / str(number)).write_bytes(_code_to_hash_pyc(code, source_hash(text), order["checked"]))
-        made[Path(cache_from_source(path, optimization="")).as_posix()] = str(number)
-    (out / "index.json").write_text(json.dumps({"made": made, "failed": failed}), encoding="utf-8")
+        with open(f"{out}/{number}", "wb") as stream:  # noqa: PTH123
+            stream.write(_code_to_hash_pyc(code, source_hash(text), order["checked"]))
+        made[cache_from_source(path, optimization="").replace("\\", "/")] = str(number)
+    with open(f"{out}/index.json", "w", encoding="utf-8") as stream:  # noqa: PTH123
+        json.dump({"made": made, "failed": failed}, stream)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The outcome of the last build of an env, to be told again while nothing it read or made has changed."""
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ def remember_outcome(
     }
     place = _place(root, env)
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = place.with_suffix(".draft")
+    draft = place.with_name(f"{place.name}.{os.getpid()}")  # two builds may end at once
     draft.write_text(json.dumps(kept), encoding="utf-8")
     draft.replace(place)
 

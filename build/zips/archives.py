@@ -12,11 +12,10 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct, error
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 from build.digest import Digest
 from build.errors import InputError
@@ -35,8 +34,12 @@ _LINE = b"PK\x01\x02" + bytes((_VERSION, 3))
 _LINE_BYTES = len(_LINE) + _SHARED.size + _PLACE.size
 _FILE, _EXECUTABLE = 0o100644 << 16, 0o100755 << 16
 _UTF8_NAME = 0x800
-_MOST_ENTRIES = 0xFFFF
-"""More would need zip64, and 65,535 files cannot fit Lambda's 250 MB sensibly."""
+_MOST_ENTRIES, _MOST_BYTES = 0xFFFE, 0xFFFFFFFE
+"""More would need zip64, and nothing near either fits Lambda's 250 MB."""
+_ABOUT_BYTES = 2_200
+"""More than the two headers of a member have, with a name as long as the reader takes."""
+_MOST_OPEN = 32
+"""Sources of one archive that are open at once: macOS gives a process 256 files."""
 _BUFFER_BYTES = 1 << 20
 """More than the longest header, which has 65,581 bytes."""
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
@@ -67,16 +70,10 @@ def write_archive(first: Tree | Beginning, rest: Tree, path: Path) -> Written:
     """Write a zip of ``first`` and then ``rest`` to ``path``; the `Beginning` of another archive is copied.
 
     Needs a few MB of memory, however large the trees: bytes pass in pieces, and while one is hashed
-    the next is read and written. Raises InputError where there are too many files for a zip.
+    the next is read and written. Raises InputError for what is too much for a zip, in files or in bytes.
     """
-    count = len(first.central if isinstance(first, Beginning) else first) + len(rest)
-    if count > _MOST_ENTRIES:
-        raise InputError(
-            f"{path.name}: expected at most {_MOST_ENTRIES} files, got {count}",
-            hint="run `invoke size` to see which distribution brings them",
-        )
-    with path.open("wb", buffering=0) as stream, ThreadPoolExecutor(1) as hasher, ExitStack() as opened:
-        writer = _Writer(stream, hasher, opened)
+    _refuse_too_much(first, rest, path)
+    with path.open("wb", buffering=0) as stream, ThreadPoolExecutor(1) as hasher, _Writer(stream, hasher) as writer:
         if isinstance(first, Beginning):
             writer.copy(first)
         else:
@@ -117,13 +114,30 @@ def read_back(path: Path) -> tuple[Member, ...]:
     return tuple(members)
 
 
+def _refuse_too_much(first: Tree | Beginning, rest: Tree, path: Path) -> None:
+    trees = (rest,) if isinstance(first, Beginning) else (first, rest)
+    count = (len(first.central) if isinstance(first, Beginning) else 0) + sum(map(len, trees))
+    size_bytes = (first.size_bytes if isinstance(first, Beginning) else 0) + sum(
+        entry.compressed_bytes + _ABOUT_BYTES for tree in trees for entry in tree
+    )
+    largest = max((entry.size_bytes for tree in trees for entry in tree), default=0)
+    if count > _MOST_ENTRIES or max(size_bytes, largest) > _MOST_BYTES:
+        raise InputError(
+            f"{path.name}: too much for a zip",
+            facts=[
+                f"expected at most {_MOST_ENTRIES:,} files, got {count:,}",
+                f"expected at most {_MOST_BYTES:,} bytes, got about {max(size_bytes, largest):,}",
+            ],
+            hint="take out large distributions or files, then run `invoke build`",
+        )
+
+
 class _Writer:
     """Gathers members in two buffers by turns: while one is hashed, the other is read into and written."""
 
-    def __init__(self, stream: BinaryIO, hasher: ThreadPoolExecutor, opened: ExitStack) -> None:
+    def __init__(self, stream: BinaryIO, hasher: ThreadPoolExecutor) -> None:
         self._stream = stream
         self._hasher = hasher
-        self._opened = opened
         self._descriptors: dict[Path, int] = {}
         self._sha256 = hashlib.sha256()
         self._hashing: Future[None] | None = None
@@ -131,6 +145,13 @@ class _Writer:
         self._filled = 0
         self._flushed = 0
         self._central: list[bytes] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for descriptor in self._descriptors.values():
+            os.close(descriptor)
 
     @property
     def position(self) -> int:
@@ -194,8 +215,9 @@ class _Writer:
         """Read straight into the buffer."""
         descriptor = self._descriptors.get(source)
         if descriptor is None:
+            if len(self._descriptors) >= _MOST_OPEN:
+                os.close(self._descriptors.pop(next(iter(self._descriptors))))
             descriptor = self._descriptors[source] = os.open(source, _READ)
-            self._opened.callback(os.close, descriptor)
         while missing:
             end = min(_BUFFER_BYTES, self._filled + missing)
             got = _read_into(descriptor, (self._buffer[self._filled : end],), offset)
@@ -238,7 +260,12 @@ def _copy(source: BinaryIO, target: BinaryIO, count: int) -> None:
     source.seek(done)
     target.seek(done)
     while done < count:
-        done += target.write(source.read(min(_BUFFER_BYTES, count - done)))
+        chunk = memoryview(source.read(min(_BUFFER_BYTES, count - done)))
+        if not chunk:
+            raise _too_short(Path(source.name), done, count - done)
+        done += len(chunk)
+        while chunk:
+            chunk = chunk[target.write(chunk) :]
 
 
 def _read_by_hand(descriptor: int, buffers: Sequence[memoryview], offset: int) -> int:

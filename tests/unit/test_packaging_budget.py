@@ -64,6 +64,21 @@ def test_modules_of_layers_are_known_by_their_dotted_names(tmp_path):
     assert kept == set(pyc(f"{place}/pkg/__init__", "python/shared"))
 
 
+def test_a_layer_of_two_runtimes_keeps_within_its_room_and_favours_neither(tmp_path):
+    files = {f"python/lib/python3.{m}/site-packages/{n}.py": "" for m in (12, 13) for n in ("other", "wanted")}
+    bytecode = {
+        f"python/lib/python3.{m}/site-packages/__pycache__/{n}.cpython-3{m}.pyc": "b" * 100
+        for m in (12, 13)
+        for n in ("other", "wanted")
+    }
+    shared = {"python/own.py": "", **{f"python/__pycache__/own.cpython-3{m}.pyc": "b" * 100 for m in (12, 13)}}
+    tree = tree_of(tmp_path, {**files, **bytecode, **shared})
+    assert compiled(thinned(tree, 200, ["wanted"])) == {path for path in bytecode if "wanted" in path}
+    for room in (0, 100, 300, 600):
+        kept = [entry for entry in thinned(tree, room, []) if entry.path.endswith(".pyc")]
+        assert sum(entry.size_bytes for entry in kept) == room
+
+
 def test_imports_are_those_that_run_on_import():
     source = b"""
 import a.b, c
