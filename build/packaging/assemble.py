@@ -21,6 +21,9 @@ from build.zips.archives import Beginning, write_archive
 from build.zips.spill import Spill
 from build.zips.trees import Tree, behind
 
+_GROUPS_AT_ONCE = 16
+"""Of archives that begin alike. What they begin with is held in memory, a megabyte for each."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archive:
@@ -67,7 +70,11 @@ def build_workspace(
 def _limits(
     workspace: Workspace, recipes: Recipes, archives: Mapping[Digest, Archive]
 ) -> dict[str | tuple[str, Architecture], Limit]:
-    """Return the limits of functions and layers that are together too large for all their bytecode."""
+    """Return the limits of functions and layers that are together too large for all their bytecode.
+
+    A layer gives way to the functions of ``workspace``: with `build --only`, whose bytes are for nobody to deploy,
+    one that is too large for other functions keeps more than in a full build.
+    """
     limits: dict[str | tuple[str, Architecture], Limit] = {}
     for spec in workspace.functions:
         function = recipes.functions[spec.name]
@@ -122,17 +129,19 @@ def _assemble(
         on_progress(f"assembling {recipe.identity}")
         dependencies, begin = begun.get(recipe.dependencies_key) or (shared.dependencies(recipe), None)
         archive, beginning = _write(recipe, dependencies, begin or dependencies, shared, store)
-        if len(alike[recipe.dependencies_key]) > 1:  # not for all: a thousand trees would fill the memory
+        if len(alike[recipe.dependencies_key]) > 1:
             begun[recipe.dependencies_key] = dependencies, beginning
         return archive
 
     def look(key: Digest) -> Archive | None:
         return store.recall("archive", key, partial(_known, store)) if store.remote else None
 
-    firsts = [keys[0] for keys in alike.values()]
-    others = [key for keys in alike.values() for key in keys[1:]]
-    for keys in (firsts, others):
-        yield from store.each_once(keys, pool, key=lambda key: key, look=look, make=make).items()
+    groups = list(alike.values())
+    for at in range(0, len(groups), _GROUPS_AT_ONCE):
+        some = groups[at : at + _GROUPS_AT_ONCE]
+        for keys in ([each[0] for each in some], [key for each in some for key in each[1:]]):
+            yield from store.each_once(keys, pool, key=lambda key: key, look=look, make=make).items()
+        begun.clear()
 
 
 def _write(

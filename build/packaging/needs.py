@@ -57,10 +57,11 @@ def needs(
 ) -> frozenset[Path]:
     """Return the paths in ``store`` that builds of ``workspace`` use: artifacts, wheels, bytecode and notes.
 
-    Looks at one function after the other: where one was never built here, the others' needs are known nevertheless.
+    Looks at all of it, for layers follow from every function that uses them, and then at one function after the
+    other: where one was never built here, the others' needs are known nevertheless.
     """
     watched = _Watched(store.root)
-    parts = [replace(workspace, functions=())] if workspace.layers else []
+    parts = [workspace, *([replace(workspace, functions=())] if workspace.layers else [])]
     for spec in workspace.functions:
         own = tuple(layer for layer in workspace.layers if layer.name in spec.own_layers)
         parts.append(replace(workspace, functions=(spec,), layers=own))

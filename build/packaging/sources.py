@@ -1,8 +1,8 @@
 """The src/ folder of a function or layer: which of its files ship, and their entries."""
 
+import hashlib
 import os
 import stat
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 from build.digest import Digest
 from build.errors import InputError, ToolError
 from build.zips.spill import Spill
-from build.zips.trees import STORED, Entry, Tree
+from build.zips.trees import Tree
 
 _IGNORED_NAMES = frozenset(
     """
@@ -35,8 +35,7 @@ class SourceFile:
     executable: bool
     place: Path
     digest: Digest
-    stamp: tuple[int, int]
-    """Size in bytes and modification time in ns, as they were when it was read."""
+    size_bytes: int
 
 
 def read_source(folder: Path, root: Path) -> tuple[SourceFile, ...]:
@@ -73,8 +72,14 @@ def pack(files: Iterable[SourceFile], spill: Spill, *, owner: str) -> Tree:
     """Return ``files`` as entries, compressed into ``spill``; raise ToolError if one changed since it was read."""
     entries = []
     for file in files:
-        entries.append(_pack(file, spill, owner))
-        if _stamp(file.place.stat()) != file.stamp:
+        sha256 = hashlib.sha256()
+        if file.size_bytes <= _WHOLE_BYTES:
+            data = file.place.read_bytes()
+            sha256.update(data)
+            entries.append(spill.add(file.path, data, executable=file.executable, owner=owner))
+        else:
+            entries.append(spill.store(file.path, _chunks(file, sha256), executable=file.executable, owner=owner))
+        if sha256.hexdigest() != file.digest.hex:  # a key that says one thing must never lead to another
             raise ToolError(f"{file.place} changed while it was being built", hint="run the same command again")
     return tuple(entries)
 
@@ -84,27 +89,19 @@ def _read(place: Path, path: str) -> SourceFile:
         status = os.fstat(stream.fileno())
         digest = Digest.of_stream(stream)
     executable = bool(status.st_mode & stat.S_IXUSR)
-    return SourceFile(path=path, executable=executable, place=place, digest=digest, stamp=_stamp(status))
+    return SourceFile(path=path, executable=executable, place=place, digest=digest, size_bytes=status.st_size)
 
 
-def _stamp(status: os.stat_result) -> tuple[int, int]:
-    return status.st_size, status.st_mtime_ns
-
-
-def _pack(file: SourceFile, spill: Spill, owner: str) -> Entry:
-    size = file.stamp[0]
-    if size <= _WHOLE_BYTES:
-        return spill.add(file.path, file.place.read_bytes(), executable=file.executable, owner=owner)
-    crc32 = 0
+def _chunks(file: SourceFile, sha256: "hashlib._Hash") -> Iterator[bytes]:
     with file.place.open("rb") as stream:
         while chunk := stream.read(_CHUNK_BYTES):
-            crc32 = zlib.crc32(chunk, crc32)
-    return Entry(file.path, file.executable, STORED, crc32, size, size, file.place, 0, owner)
+            sha256.update(chunk)
+            yield chunk
 
 
 def _walk(folder: Path) -> Iterator[Path]:
     """Yield everything below ``folder`` but what is ignored; links to folders are yielded and not followed."""
-    for parent, folders, files in os.walk(folder):
+    for parent, folders, files in os.walk(folder, onerror=_raise):
         folders[:] = [name for name in folders if not _is_ignored(name)]
         yield from (Path(parent, name) for name in (*folders, *files) if not _is_ignored(name))
 
@@ -115,6 +112,8 @@ def _problem(path: Path, root: Path) -> str | None:
         path.name.encode()
     except UnicodeEncodeError:
         return "expected a name in UTF-8"
+    if "\\" in path.name or not path.name.isprintable():
+        return "expected a name without backslashes and control characters"
     if path.is_symlink():
         if path.is_dir():
             return "a link to a folder, which a zip cannot hold"
@@ -123,6 +122,11 @@ def _problem(path: Path, root: Path) -> str | None:
         if not path.resolve().is_relative_to(root.resolve()):
             return "a link that leads out of the repository"
     return None if path.is_file() or path.is_dir() else "neither a file nor a folder"
+
+
+def _raise(reason: OSError) -> None:
+    if not isinstance(reason, FileNotFoundError):  # a layer may have no src/
+        raise reason
 
 
 def _is_ignored(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -40,8 +41,8 @@ def snapshot(root: Path, beside: Iterable[str] = ()) -> Snapshot:
     taken, newest = time.time_ns(), 0
     for path, status in _files(str(root / name) for name in (*_READ, *beside)):
         newest = max(newest, status.st_ctime_ns, status.st_mtime_ns)
-        stamp = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_mode)
-        sha256.update(f"{path}\0{stamp}\n".encode("utf-8", "surrogateescape"))
+        seen = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_mode)
+        sha256.update(f"{path}\0{seen}\n".encode("utf-8", "surrogateescape"))
     for place in searched():
         try:
             sha256.update(f"{place}\0{place.stat().st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
@@ -50,8 +51,10 @@ def snapshot(root: Path, beside: Iterable[str] = ()) -> Snapshot:
     return Snapshot(digest=sha256.hexdigest(), taken_ns=taken, newest_ns=newest)
 
 
-def _files(paths: Iterable[str]) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield every file with its status; links are followed, but for those to folders."""
+def _files(
+    paths: Iterable[str], linked: frozenset[tuple[int, int]] = frozenset()
+) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield every file with its status; links are followed, those to folders once on every way down."""
     for path in paths:
         try:
             entries = sorted(os.scandir(path), key=lambda entry: entry.name)
@@ -67,7 +70,11 @@ def _files(paths: Iterable[str]) -> Iterator[tuple[str, os.stat_result]]:
                     folders.append(entry.path)
                 continue
             try:
-                yield entry.path, entry.stat()
+                status = entry.stat()
             except OSError:
-                yield entry.path, entry.stat(follow_symlinks=False)
-        yield from _files(folders)
+                status = entry.stat(follow_symlinks=False)
+            yield entry.path, status
+            place = (status.st_dev, status.st_ino)
+            if stat.S_ISDIR(status.st_mode) and place not in linked:
+                yield from _files([entry.path], linked | {place})
+        yield from _files(folders, linked)

@@ -128,7 +128,10 @@ class Store:
             self.bring(note)
         try:
             value = read(json.loads(note.read_bytes()))
-        except (FileNotFoundError, LookupError, TypeError, ValueError):
+        except (
+            *(FileNotFoundError, IsADirectoryError, NotADirectoryError),
+            *(AttributeError, LookupError, RecursionError, TypeError, ValueError),
+        ):
             value = None
         if value is None and self.remote:
             self.remote.doubt(self._name(note))

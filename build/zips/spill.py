@@ -1,5 +1,6 @@
 """A scratch file of what we compress ourselves, so that no archive's content has to fit into memory."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
@@ -26,6 +27,15 @@ class Spill:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def store(self, path: str, chunks: Iterable[bytes], *, executable: bool = False, owner: str) -> Entry:
+        """Return an entry that holds ``chunks`` as they are, for what is too large to be held in memory."""
+        crc32, size_bytes, offset = 0, 0, self._position
+        for chunk in chunks:
+            crc32 = deflate.crc32(chunk, crc32)
+            size_bytes += self._stream.write(chunk)
+        self._position += size_bytes
+        return Entry(path, executable, STORED, crc32, size_bytes, size_bytes, self._path, offset, owner)
 
     def close(self) -> None:
         """Finish the file."""

@@ -53,6 +53,14 @@ def behind(there: Tree, tree: Tree) -> Tree:
     return tuple(entry for entry in _added(dict(first), tree).values() if entry.path not in first)
 
 
+def _folders(paths: Iterable[str]) -> set[str]:
+    folders = {path.rpartition("/")[0] for path in paths}
+    pending = folders
+    while pending := {folder.rpartition("/")[0] for folder in pending} - folders:
+        folders |= pending
+    return folders
+
+
 def _added(by_path: dict[str, Entry], *parts: Iterable[Entry]) -> dict[str, Entry]:
     clashes: list[str] = []
     for part in parts:
@@ -60,6 +68,9 @@ def _added(by_path: dict[str, Entry], *parts: Iterable[Entry]) -> dict[str, Entr
             there = by_path.setdefault(entry.path, entry)
             if there is not entry and (there.crc32, there.size_bytes) != (entry.crc32, entry.size_bytes):
                 clashes.append(f"{entry.path}: in {there.owner} and, with other bytes, in {entry.owner}")
+    for path in sorted(_folders(by_path).intersection(by_path)):
+        below = next(entry for other, entry in by_path.items() if other.startswith(f"{path}/"))
+        clashes.append(f"{path}: a file in {by_path[path].owner} and a folder in {below.owner}")
     if clashes:
         raise InputError(
             "two owners bring the same file",

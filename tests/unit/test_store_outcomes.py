@@ -101,6 +101,17 @@ def test_another_interpreter_on_the_way_ends_it(repository, tmp_path, monkeypatc
     assert unchanged_outcome(repository, "local") is None
 
 
+def test_what_is_behind_a_link_to_a_folder_counts(repository, tmp_path):
+    shared = write_files(tmp_path / "shared", {"app.py": "x = 1\n"})
+    (repository / "functions/linked").mkdir()
+    (repository / "functions/linked/src").symlink_to(shared)
+    (shared / "round").symlink_to(shared)
+    keep(repository)
+    assert unchanged_outcome(repository, "local") == OUTCOME
+    write_files(shared, {"app.py": "x = 2\n"})
+    assert unchanged_outcome(repository, "local") is None
+
+
 def test_bytecode_beside_the_sources_changes_nothing(repository):
     keep(repository)
     write_files(repository, {"functions/orders/src/__pycache__/app.cpython-313.pyc": "x"})

@@ -15,6 +15,7 @@ from build.zips.archives import read_back, write_archive
 from build.zips.directory import read_directory
 from build.zips.spill import Spill
 from build.zips.trees import behind, below, merge
+from tests.builders import write_files
 
 GOLDEN = "sha256:86569bbd28d4357e23ca0d2aaf6100d53ea54bc3f58c829bd97ba7504b8ba1c2"
 
@@ -161,6 +162,23 @@ def test_two_owners_of_one_path_with_other_bytes_are_refused_and_all_are_named(t
         assert "in one and, with other bytes, in two" in caught.value.facts[0]
 
 
+def test_a_file_where_another_owner_has_a_folder_is_refused(tmp_path):
+    one = tree_of(tmp_path / "one", {"yaml": b"", "ok.py": b""}, owner="src")
+    two = tree_of(tmp_path / "two", {"yaml/deep/x.py": b""}, owner="PyYAML")
+    for join in (merge, behind):
+        with pytest.raises(InputError) as caught:
+            join(two, one)
+        assert caught.value.facts == ("yaml: a file in src and a folder in PyYAML",)
+
+
+def test_names_that_no_zip_reader_agrees_on_are_refused(tmp_path):
+    for name in ("new\nline.py", "back\\slash.py"):
+        (tmp_path / name).write_text("")
+    with pytest.raises(InputError) as caught:
+        read_source(tmp_path, tmp_path)
+    assert len(caught.value.facts) == 2
+
+
 def test_what_is_there_already_is_not_added_behind(tmp_path):
     one = tree_of(tmp_path / "one", {"same.py": b"s"})
     two = tree_of(tmp_path / "two", {"new.py": b"n", "same.py": b"s"})
@@ -180,11 +198,14 @@ def test_a_source_that_shrank_since_it_was_read_is_not_written_silently(tmp_path
         write_archive((entry._replace(source=tmp_path / "w", offset=3),), (), tmp_path / "a.zip")
 
 
-def test_a_source_file_that_is_saved_while_it_is_packed_is_an_error(tmp_path):
-    (tmp_path / "src").mkdir()
-    (tmp_path / "src/app.py").write_text("x = 1\n")
-    files = read_source(tmp_path / "src", tmp_path)
-    (tmp_path / "src/app.py").write_text("x = 1 + 1\n")
+@pytest.mark.parametrize("whole_bytes", [1000, 3])
+def test_a_source_file_that_is_saved_while_it_is_packed_is_an_error(tmp_path, whole_bytes, monkeypatch):
+    """Though its size and time are as they were."""
+    monkeypatch.setattr("build.packaging.sources._WHOLE_BYTES", whole_bytes)
+    app = write_files(tmp_path / "src", {"app.py": "x = 1\n"}) / "app.py"
+    files, before = read_source(tmp_path / "src", tmp_path), app.stat()
+    app.write_text("x = 2\n")
+    os.utime(app, ns=(before.st_atime_ns, before.st_mtime_ns))
     with Spill(tmp_path / "spill") as spill, pytest.raises(ToolError, match="changed while it was being built"):
         pack(files, spill, owner="x")
 
