@@ -17,8 +17,11 @@ from build.store.exposed import expose
 from build.store.sharing import opened
 
 
-def build(workspace: Workspace, show: Reporter) -> Built:
-    """Make every artifact and check it. Touches nothing but .artifacts/ and the package index."""
+def build(workspace: Workspace, show: Reporter, *, narrowed: bool = False) -> Built:
+    """Make every artifact and check it. Touches nothing but .artifacts/ and the package index.
+
+    With ``narrowed`` the workspace is a part of the repository's, and `diff` has nothing to compare with.
+    """
     with show.stage("lock"):
         locks = read_locks(workspace)
     with opened(workspace, say=show.say, warn=show.note) as store:
@@ -29,8 +32,9 @@ def build(workspace: Workspace, show: Reporter) -> Built:
     show.findings(findings)
     _stop_on_errors(findings)
     expose(artifacts, workspace)
-    write_sboms(workspace, artifacts)
-    record(workspace, artifacts)
+    write_sboms(workspace, artifacts, locks, store)
+    if not narrowed:
+        record(workspace, artifacts)
     beside = {path.relative_to(workspace.root).as_posix() for lock in locks.values() for path in lock.beside}
     return Built(workspace=workspace, build=artifacts, findings=findings, beside=tuple(sorted(beside)))
 

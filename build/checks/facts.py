@@ -6,22 +6,29 @@ it uses nothing but the standard library of 3.10.
 
 import ast
 import json
+import operator
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 _IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
-_OF_THE_MACHINE = frozenset({"platform", "implementation", "os", "maxsize", "byteorder"})
+_OF_THE_MACHINE = frozenset({"platform", "implementation", "os", "maxsize", "byteorder", "version_info"})
 """Names in an ``if`` that asks where the code runs: of sys, the module platform, os.name."""
 _COMPARED = {
-    ast.Lt: tuple.__lt__,
-    ast.LtE: tuple.__le__,
-    ast.Gt: tuple.__gt__,
-    ast.GtE: tuple.__ge__,
-    ast.Eq: tuple.__eq__,
-    ast.NotEq: tuple.__ne__,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.In: lambda value, among: value in among,
+    ast.NotIn: lambda value, among: value not in among,
 }
+_BINDING_MARKS = (b":=", b"global", b"exec", b"vars", b"locals")
 
 
 class Import(NamedTuple):
@@ -34,6 +41,18 @@ class Import(NamedTuple):
     """Behind the dots; may be empty if there are any."""
     name: str
     """What ``from module import name`` wants of it, maybe ``*``; empty for ``import module``."""
+    when: "tuple[tuple[bool, tuple[Import, ...]], ...]" = ()
+    """It is come to only where each of these imports as a whole succeeds (True: ``else:``) or fails (``except:``)."""
+
+    def base(self, importer: str, *, is_package: bool) -> str | None:
+        """Return the absolute name of the module it names; None where dots lead out of the package."""
+        if not self.level:
+            return self.module
+        parts = importer.split(".")
+        up = self.level - 1 if is_package else self.level
+        if up >= len(parts):
+            return None
+        return ".".join([*parts[: len(parts) - up], *([self.module] if self.module else [])])
 
 
 class Definition(NamedTuple):
@@ -47,6 +66,8 @@ class Definition(NamedTuple):
     """Can be called with two positional arguments."""
     arguments: str = ""
     """As they are written."""
+    of: Import | None = None
+    """Where ``from module import name`` has it from."""
 
 
 class Facts(NamedTuple):
@@ -55,7 +76,8 @@ class Facts(NamedTuple):
     imports: tuple[Import, ...]
     """Those that may fail are left out: under TYPE_CHECKING, for other platforms, where ImportError is caught."""
     names: Mapping[str, Definition]
-    """Bound at the top, also within if, try and with, each by the last statement; a star import is ``*``."""
+    """Bound at the top, also within if, try and with, each by the last statement that Lambda comes to; what an
+    ``except`` binds only where nothing else does. A star import is ``*``."""
 
 
 def facts_of(source: bytes, minor: int) -> Facts:
@@ -63,25 +85,32 @@ def facts_of(source: bytes, minor: int) -> Facts:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # such as an invalid escape: not ours to report
         tree = ast.parse(source)
+    scope = _Scope(tree, minor)
     names: dict[str, Definition] = {}
-    _bind(tree.body, names)
-    if b":=" in source or b"global" in source:
+    _bind(tree.body, names, scope)
+    if any(mark in source for mark in _BINDING_MARKS):
         _bind_hidden(tree, names)
     if b"yield" in source:
         _mark_generators(tree, names)
-    return Facts(tuple(_imports(tree.body, minor)), names)
+    return Facts(tuple(_imports(tree.body, scope)), names)
 
 
 def parsed(text: str) -> Facts:
     """Read what this program prints."""
     imports, names = json.loads(text)
-    return Facts(tuple(Import(*each) for each in imports), {name: Definition(*each) for name, each in names.items()})
+    defined = {name: Definition(*row, of=_import(of) if of else None) for name, (*row, of) in names.items()}
+    return Facts(tuple(map(_import, imports)), defined)
+
+
+def _import(row: list[Any]) -> Import:
+    *plain, when = row
+    return Import(*plain, when=tuple((succeeds, tuple(map(_import, rows))) for succeeds, rows in when))
 
 
 # ── imports ───────────────────────────────────────────────────────────────────────────────────
 
 
-def _imports(nodes: Iterable[ast.AST], minor: int) -> Iterator[Import]:
+def _imports(nodes: Iterable[ast.AST], scope: "_Scope") -> Iterator[Import]:
     for node in nodes:
         match node:
             case ast.Import():
@@ -89,91 +118,204 @@ def _imports(nodes: Iterable[ast.AST], minor: int) -> Iterator[Import]:
             case ast.ImportFrom():
                 yield from (Import(node.lineno, node.level, node.module or "", alias.name) for alias in node.names)
             case ast.If():
-                yield from _imports(_branches(node, minor), minor)
-            case ast.Try() if any(_catches(handler.type) for handler in node.handlers):
-                yield from _imports(node.finalbody, minor)
-            case ast.With() if any(_suppresses(item.context_expr) for item in node.items):
+                holds = _verdict(node.test, scope)
+                if holds is not None or not _asks_for_what_is_there(node.test, scope):
+                    yield from _imports(_branches(node, holds), scope)
+            case ast.Try():
+                yield from _tried(node, scope)
+            case ast.With() if any(_suppresses(item.context_expr, scope) for item in node.items):
                 pass
             case ast.stmt() | ast.ExceptHandler() | ast.match_case():
-                yield from _imports(ast.iter_child_nodes(node), minor)
+                yield from _imports(ast.iter_child_nodes(node), scope)
             case _:
                 pass
 
 
-def _branches(node: ast.If, minor: int) -> list[ast.stmt]:
-    """Return the statements of ``node`` that Lambda may come to, without those that depend on the machine."""
-    holds = _verdict(node.test, minor)
-    if holds is None:
-        return [] if _asks_for_the_machine(node.test) else [*node.body, *node.orelse]
-    return node.body if holds else node.orelse
+def _tried(node: ast.Try, scope: "_Scope") -> Iterator[Import]:
+    body = tuple(_imports(node.body, scope))
+    catching = next((handler for handler in node.handlers if _catches(handler.type, scope)), None)
+    if catching is None or isinstance(catching.body[-1], ast.Raise):
+        yield from body
+    for handler in node.handlers:
+        fallback = _imports(handler.body, scope)
+        yield from _where(body, fallback, succeeds=False) if handler is catching else fallback
+    yield from _where(body, _imports(node.orelse, scope), succeeds=True)
+    yield from _imports(node.finalbody, scope)
 
 
-def _verdict(test: ast.expr, minor: int) -> bool | None:
-    """Say what ``test`` gives on Lambda, where that is certain."""
-    match test:
-        case ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING"):
-            return False
-        case ast.UnaryOp(op=ast.Not()):
-            holds = _verdict(test.operand, minor)
-            return None if holds is None else not holds
-        case ast.BoolOp(op=op):
-            decisive = isinstance(op, ast.Or)
-            verdicts = {_verdict(value, minor) for value in test.values}
-            return decisive if decisive in verdicts else None if None in verdicts else not decisive
-        case ast.Compare(left=ast.Name(id="__name__"), ops=[ast.Eq()], comparators=[ast.Constant(value="__main__")]):
-            return False
-        case ast.Compare(left=ast.Attribute(attr="version_info"), ops=[op], comparators=[ast.Tuple(elts=elements)]):
-            wanted = tuple(element.value for element in elements if isinstance(element, ast.Constant))
-            compare = _COMPARED.get(type(op))
-            if compare and len(wanted) == len(elements) <= 2 and all(isinstance(part, int) for part in wanted):
-                # A runtime's patch release is at least 0, and version_info is longer than what it is compared with.
-                return bool(compare((3, minor, 0), wanted))
-        case _:
-            pass
-    return None
+def _where(tried: tuple[Import, ...], imports: Iterable[Import], *, succeeds: bool) -> Iterator[Import]:
+    return (each._replace(when=((succeeds, tried), *each.when)) for each in imports)
 
 
-def _asks_for_the_machine(test: ast.expr) -> bool:
-    asked = {getattr(node, "id", None) or getattr(node, "attr", None) for node in ast.walk(test)}
-    if "environ" in asked or "getenv" in asked or "path" in asked:
-        return False
-    return not asked.isdisjoint({*_OF_THE_MACHINE, "version_info"})
-
-
-def _catches(caught: ast.expr | None) -> bool:
+def _catches(caught: ast.expr | None, scope: "_Scope") -> bool:
     """Tell whether an ``except`` takes the ImportError of the lines above it."""
     match caught:
         case None:
             return True
         case ast.Tuple():
-            return any(map(_catches, caught.elts))
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name in _IMPORT_ERRORS
+            return any(_catches(each, scope) for each in caught.elts)
+        case ast.Name(id=name) | ast.Attribute(attr=name) if name in _IMPORT_ERRORS:
+            return True
+        case ast.Name(id=name):
+            meant = scope.meant.get(name)
+            return isinstance(meant, ast.Tuple) and _catches(meant, scope)
         case _:
             return False
 
 
-def _suppresses(context: ast.expr) -> bool:
+def _suppresses(context: ast.expr, scope: "_Scope") -> bool:
     match context:
         case ast.Call(func=ast.Name(id="suppress") | ast.Attribute(attr="suppress"), args=errors):
-            return any(map(_catches, errors))
+            return any(_catches(error, scope) for error in errors)
         case _:
             return False
+
+
+# ── conditions ────────────────────────────────────────────────────────────────────────────────
+
+
+class _Scope:
+    """What conditions of a module lean on."""
+
+    def __init__(self, tree: ast.Module, minor: int) -> None:
+        self._tree, self.minor = tree, minor
+
+    @cached_property
+    def meant(self) -> Mapping[str, ast.expr]:
+        """Names that are bound once, to what; only asked for where a condition has a name."""
+        bound: Counter[str] = Counter()
+        values: dict[str, ast.expr] = {}
+        for node in ast.walk(self._tree):
+            match node:
+                case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name) | ast.FunctionDef(name=name):
+                    bound[name] += 1
+                case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                    values[name] = value
+                case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                    values[name] = value
+                case ast.alias(name="TYPE_CHECKING", asname=str(name)):
+                    bound[name] += 1
+                    values[name] = ast.Name("TYPE_CHECKING")
+                case ast.alias():
+                    bound[node.asname or node.name.partition(".")[0]] += 1
+                case _:
+                    pass
+        return {name: value for name, value in values.items() if bound[name] == 1}
+
+    @cached_property
+    def told_by_failure(self) -> frozenset[str]:
+        """Names that an ``except ImportError`` binds: they say whether an import succeeded."""
+        tries = (node for node in ast.walk(self._tree) if isinstance(node, ast.Try))
+        caught = (handler for node in tries for handler in node.handlers if _catches(handler.type, self))
+        return frozenset(
+            node.id
+            for handler in caught
+            for node in ast.walk(handler)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        )
+
+
+def _branches(node: ast.If, holds: bool | None) -> list[ast.stmt]:
+    return [*node.body, *node.orelse] if holds is None else node.body if holds else node.orelse
+
+
+def _verdict(test: ast.expr, scope: _Scope) -> bool | None:
+    """Say what ``test`` gives on Lambda, where that is certain."""
+    try:
+        return bool(_value(test, scope))
+    except (LookupError, TypeError, AttributeError, RecursionError):  # a name that leads back to itself
+        return None
+
+
+def _value(node: ast.expr, scope: _Scope) -> Any:
+    """Return what ``node`` gives on Lambda; raise LookupError, TypeError or AttributeError where nobody knows."""
+    match node:
+        case ast.Constant():
+            return node.value
+        case ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING"):
+            return False
+        case ast.Name(id="__name__"):
+            return object()  # equal to nothing, and so not to "__main__"
+        case ast.Name(id="version_info") | ast.Attribute(attr="version_info"):
+            return (3, scope.minor, object())  # the patch release cannot be compared
+        case ast.Attribute(attr="major" | "minor" as part):
+            return _value(node.value, scope)[part == "minor"]
+        case ast.Attribute(value=ast.Name(id="sys"), attr="platform"):
+            return "linux"
+        case ast.Attribute(value=ast.Name(id="os"), attr="name"):
+            return "posix"
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="platform"), attr="system")):
+            return "Linux"
+        case ast.Call(func=ast.Attribute(value=text, attr="startswith"), args=[start]):
+            return _value(text, scope).startswith(_value(start, scope))
+        case ast.Name():
+            return _value(scope.meant[node.id], scope)
+        case ast.Tuple() | ast.List() | ast.Set():
+            return tuple(_value(each, scope) for each in node.elts)
+        case ast.Subscript(slice=ast.Slice(lower=None, upper=ast.Constant(value=end), step=None)):
+            return _value(node.value, scope)[:end]
+        case ast.Subscript():
+            return _value(node.value, scope)[_value(node.slice, scope)]
+        case _:
+            return _combined(node, scope)
+
+
+def _combined(node: ast.expr, scope: _Scope) -> bool:
+    match node:
+        case ast.UnaryOp(op=ast.Not()):
+            return not _value(node.operand, scope)
+        case ast.BoolOp(op=op):
+            decisive = isinstance(op, ast.Or)
+            verdicts = {_verdict(value, scope) for value in node.values}
+            if decisive not in verdicts and None in verdicts:
+                raise LookupError
+            return decisive if decisive in verdicts else not decisive
+        case ast.Compare():
+            pairs = pairwise([_value(each, scope) for each in (node.left, *node.comparators)])
+            return all(_COMPARED[type(op)](*pair) for op, pair in zip(node.ops, pairs, strict=True))
+        case _:
+            raise LookupError
+
+
+def _asks_for_what_is_there(test: ast.expr, scope: _Scope) -> bool:
+    """Tell whether a condition asks for the machine, or for what is installed on it."""
+    asked = _words(test)
+    asked |= {word for name in asked & scope.meant.keys() for word in _words(scope.meant[name])}
+    if "find_spec" in asked or not asked.isdisjoint(scope.told_by_failure):
+        return True
+    return asked.isdisjoint({"environ", "getenv", "path"}) and not asked.isdisjoint(_OF_THE_MACHINE)
+
+
+def _words(node: ast.expr) -> set[str]:
+    words = (getattr(each, "id", None) or getattr(each, "attr", None) for each in ast.walk(node))
+    return {word for word in words if word}
 
 
 # ── names ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def _bind(nodes: Iterable[ast.AST], names: dict[str, Definition]) -> None:
+def _bind(nodes: Iterable[ast.AST], names: dict[str, Definition], scope: _Scope) -> None:
     for node in nodes:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 names[node.name] = _function(node)
             case ast.ClassDef():
                 names[node.name] = Definition(node.lineno, "")
-            case ast.Import() | ast.ImportFrom():
+            case ast.Import():
                 for alias in node.names:
                     names[alias.asname or alias.name.partition(".")[0]] = Definition(node.lineno, "")
+            case ast.ImportFrom(module=module):
+                for alias in node.names:
+                    of = Import(node.lineno, node.level, module or "", alias.name)
+                    names[alias.asname or alias.name] = Definition(node.lineno, "", of=of)
+            case ast.If():
+                _bind(_branches(node, _verdict(node.test, scope)), names, scope)
+            case ast.Try():
+                fallback: dict[str, Definition] = {}
+                _bind(node.handlers, fallback, scope)
+                _bind([*node.body, *node.orelse, *node.finalbody], names, scope)
+                for name, definition in fallback.items():
+                    names.setdefault(name, definition)
             case ast.Assign():
                 for target in node.targets:
                     _bind_target(target, node.value, names)
@@ -181,7 +323,7 @@ def _bind(nodes: Iterable[ast.AST], names: dict[str, Definition]) -> None:
                 _bind_target(node.target, node.value, names)
             case ast.stmt() | ast.ExceptHandler() | ast.match_case() | ast.withitem():
                 _bind_loose(node, names)
-                _bind(ast.iter_child_nodes(node), names)
+                _bind(ast.iter_child_nodes(node), names, scope)
             case _:
                 pass
 
@@ -196,11 +338,13 @@ def _bind_loose(node: ast.AST, names: dict[str, Definition]) -> None:
 
 
 def _bind_hidden(tree: ast.Module, names: dict[str, Definition]) -> None:
-    """Bind what expressions and functions may: by ``:=``, by ``global``, and anything at all by globals()."""
+    """Bind what expressions and functions may: by ``:=``, by ``global``, and anything at all by globals() and exec."""
     for node in ast.walk(tree):
         match node:
-            case ast.NamedExpr(target=ast.Name(id=name)) | ast.Call(func=ast.Name(id="globals" as name)):
-                names.setdefault("*" if name == "globals" else name, Definition(node.lineno, ""))
+            case ast.NamedExpr(target=ast.Name(id=name)):
+                names.setdefault(name, Definition(node.lineno, ""))
+            case ast.Call(func=ast.Name(id="exec")) | ast.Call(func=ast.Name(id="globals" | "vars" | "locals"), args=[]):
+                names.setdefault("*", Definition(node.lineno, ""))
             case ast.Global():
                 for name in node.names:
                     names.setdefault(name, Definition(node.lineno, ""))

@@ -35,11 +35,11 @@ def own_modules(folder: Path, root: Path) -> Mapping[str, SourceFile]:
 def facts_in(path: Path, runtime: Runtime) -> Facts | None:
     """Return what the module at ``path`` says to ``runtime``'s Python; None for a syntax error, which the build tells.
 
-    Where this Python is too old for its syntax, the runtime's own is asked.
+    Where this Python is too old for its syntax, or runs out of stack, the runtime's own is asked.
     """
     try:
         return facts.facts_of(path.read_bytes(), runtime.minor)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         argv = [str(interpreter_of(runtime)), "-I", facts.__file__, str(path), str(runtime.minor)]
         asked = process.run(argv)
         return facts.parsed(asked.stdout) if asked.code == 0 else None

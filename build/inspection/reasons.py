@@ -92,9 +92,16 @@ class Why:
 
 
 def why_there(distribution: str, wanting: Sequence[Wanting], target: Target) -> Why:
-    """Return why ``distribution`` is where it is; the first of ``wanting`` is the function, the others its layers."""
+    """Return why ``distribution`` is where it is; the first of ``wanting`` is the function, the others its layers.
+
+    What a layer holds for other runtimes alone does not count.
+    """
     name = canonicalize_name(distribution)
-    held = {each.artifact: {held.name: held for held in each.contents.distributions} for each in wanting}
+    folders = {"", "python", f"python/lib/{target.runtime}/site-packages"}
+    held = {
+        each.artifact: {held.name: held for held in each.contents.distributions if held.folder in folders}
+        for each in wanting
+    }
     together = {name: each for by_name in reversed(held.values()) for name, each in by_name.items()}
     found = {artifact: by_name[name].version for artifact, by_name in held.items() if name in by_name}
     markers = profile_of(target).markers

@@ -1,7 +1,8 @@
 """Build everything once more, elsewhere, and compare: whether the bytes follow from the checkout alone.
 
 Elsewhere is another folder, another process, another umask, time zone, locale and seed of hashes, files with other
-dates that are listed in another order, a store without anything made here and, if asked for, another Python.
+dates that are listed in another order, a store that holds wheels and nothing else and, if asked for, another Python.
+Wheels are the same ones, also those that were built here, from sdists and projects of the repository.
 """
 
 import json
@@ -22,7 +23,7 @@ from build.project.interpreters import interpreter_of
 
 _PROGRAM = Path(__file__).with_name("elsewhere.py")
 _FETCHED = ("wheels", "notes/wheel", "notes/source", "notes/resolved")
-"""What of the store a build starts from: wheels, by digest, and which of them a lock means."""
+"""What of the store a build starts from: wheels, by digest, fetched or built, and which of them a lock means."""
 _ANOTHER_DAY_S = 1_000_000_000
 """2001-09-09."""
 _OLDEST_MINOR = 11

@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 from build.digest import Digest
 from build.errors import InputError
 from build.locking import formats, requirements_txt, tools
-from build.locking.places import Base, digest_of, is_local, masked, spot_of
+from build.locking.places import Base, digest_of, is_at, is_local, masked, spot_of
 from build.locking.reading import Reading
 from build.locking.requirements import Pin
 from build.model import Finding, FunctionSpec, Severity, Spec, Target, Workspace
@@ -195,7 +195,7 @@ def _unmet(lock: Lock, spec: Spec, root: Path) -> list[str]:
 
 def _meets(pin: Pin, wish: Requirement, base: Base) -> bool:
     if wish.url:
-        return wish.url == spot_of(pin, base)
+        return is_at(pin, wish.url, base)
     return not pin.version or wish.specifier.contains(pin.version, prereleases=True)
 
 

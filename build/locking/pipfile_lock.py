@@ -12,7 +12,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
-from build.locking.places import Base, index_options, pin_at
+from build.locking.places import Base, index_options, pin_at, wished_url
 from build.locking.pyproject import alternatives
 from build.locking.reading import (
     Reading,
@@ -107,6 +107,7 @@ def _wish(name: str, table: Mapping[str, Any]) -> Requirement:
     wish = Requirement(f"{name}{extras}")
     version = str(table.get("version", "*"))
     wish.specifier = SpecifierSet("" if version == "*" else version)
+    wish.url = wished_url(str(table.get("file", "")))
     marker = _marker(table)
     wish.marker = marker_of(marker) if marker else None
     return wish

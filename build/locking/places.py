@@ -1,8 +1,8 @@
 """Where a distribution comes from when no index is asked: a URL, or a file or project of this repository."""
 
-import os
 import re
 import tomllib
+from collections.abc import Container, Iterator
 from configparser import ConfigParser
 from configparser import Error as ConfigError
 from dataclasses import dataclass, replace
@@ -27,8 +27,10 @@ _CREDENTIALS = re.compile(r"//[^/@\s]+@")
 _VERSION_CONTROL = re.compile(r"(git|hg|svn|bzr)\+|git@")
 _SHA256 = re.compile(r"sha256[=:]([0-9a-fA-F]{64})")
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
-_GENERATED = ("__pycache__", "node_modules", ".egg-info", ".pyc")
-"""Endings of what tools leave in a project; hidden folders are left out too."""
+_GENERATED = frozenset({"__pycache__", "node_modules", ".DS_Store"})
+_GENERATED_ENDINGS = (".egg-info", ".pyc", ".pyo", ".swp", ".swo", "~")
+_OUTPUTS = frozenset({"build", "dist"})
+"""Folders at the top of a project that builds write to; one with an `__init__.py` is source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +125,7 @@ def pin_at(
 
 def _remote(url: str, said: Pin) -> Pin | str:
     parts = urlsplit(url)
-    found = _SHA256.search(parts.fragment)
-    sha256s = said.sha256s | ({found[1].lower()} if found else set())
+    sha256s = said.sha256s | _sha256s_in(url)
     if not sha256s:
         return f"{masked(url)}: expected its sha256, as --hash=sha256:… or #sha256=…, got none"
     return _file(url, unquote(parts.path.rsplit("/", 1)[-1]), replace(said, sha256s=sha256s))
@@ -208,17 +209,32 @@ def source_paths(project: Path) -> tuple[str, ...]:
     return tuple(str(table["path"]) for table in tables if "path" in table)
 
 
-def digest_of(folder: Path) -> Digest:
-    """Return the digest of a project's files and their paths; hidden folders and what tools generate do not count."""
-    lines = []
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and not name.endswith(_GENERATED))
-        below = Path(place).relative_to(folder).as_posix()
-        for name in sorted(files):
-            path = Path(place, name)
-            if not name.endswith(_GENERATED) and path.is_file():
-                lines.append(f"{below}/{name}\0{Digest.of_file(path).hex}")
-    return Digest.of_bytes("\n".join(lines).encode())
+def digest_of(project: Path) -> Digest:
+    """Return the digest of the `files_of` a project and their paths."""
+    lines = [f"{path.relative_to(project).as_posix()}\0{Digest.of_file(path).hex}" for path in files_of(project)]
+    return Digest.of_bytes("\n".join(lines).encode("utf-8", "surrogateescape"))
+
+
+def files_of(project: Path) -> Iterator[Path]:
+    """Yield every file that ``project`` is built from, in a fixed order; links to files and folders are followed.
+
+    Left out are hidden folders, and what tools, editors and earlier builds leave behind.
+    """
+    outputs = {name for name in _OUTPUTS if not (project / name / "__init__.py").exists()}
+    yield from _files(project, outputs, frozenset({project.resolve()}))
+
+
+def _files(folder: Path, left_out: Container[str], linked: frozenset[Path]) -> Iterator[Path]:
+    """Yield the files below ``folder``; a link that leads back to one of ``linked`` is not followed."""
+    for path in sorted(folder.iterdir()):
+        if path.name in _GENERATED or path.name.endswith(_GENERATED_ENDINGS):
+            continue
+        if path.is_file():
+            yield path
+        elif path.is_dir() and not path.name.startswith(".") and path.name not in left_out:
+            real = {path.resolve()} if path.is_symlink() else set[Path]()
+            if linked.isdisjoint(real):
+                yield from _files(path, (), linked | real)
 
 
 def is_local(pin: Pin) -> bool:
@@ -233,4 +249,30 @@ def spot_of(pin: Pin, base: Base) -> str:
     if is_local(pin):
         path = base.path(pin.url or "")
         return base.named(path) if path else ""
-    return masked(pin.url.partition("#")[0]) if pin.url else ""
+    return _without_credentials(pin.url) if pin.url else ""
+
+
+def wished_url(url: str, sha256s: frozenset[str] = frozenset()) -> str | None:
+    """Return ``url`` of a wish in words that can be shown, and that `is_at` understands; None for a path.
+
+    ``sha256s`` are those that the wish has beside it.
+    """
+    if "://" not in url or url.startswith("file:"):
+        return None
+    said = sorted(sha256s | _sha256s_in(url))
+    return _without_credentials(url) + ("#" + "&".join(f"sha256={each}" for each in said) if said else "")
+
+
+def is_at(pin: Pin, spot: str, base: Base) -> bool:
+    """Say whether ``pin`` comes from ``spot``, and has no sha256 but those that are said there, if any is."""
+    said = _sha256s_in(spot)
+    return spot.partition("#")[0] == spot_of(pin, base) and (not said or pin.sha256s <= said)
+
+
+def _sha256s_in(url: str) -> frozenset[str]:
+    return frozenset(each.lower() for each in _SHA256.findall(url.partition("#")[2]))
+
+
+def _without_credentials(url: str) -> str:
+    """Return what is the same in a wish and in a lock, where some tools leave credentials out."""
+    return _CREDENTIALS.sub("//", url.partition("#")[0])

@@ -9,6 +9,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from build.locking.places import wished_url
 from build.locking.requirements import marker_of
 
 Table = Mapping[str, Any]
@@ -39,7 +40,9 @@ def wanted_by(pyproject: Table) -> tuple[tuple[Requirement, ...], tuple[str, ...
     problems: list[str] = []
     for line in pyproject.get("project", {}).get("dependencies", ()):
         try:
-            wanted.append(placeless(Requirement(line)))
+            wish = Requirement(line)
+            wish.url = wished_url(wish.url or "")
+            wanted.append(wish)
         except InvalidRequirement as reason:
             problems.append(f"{line}: {str(reason).splitlines()[0]}")
     for name, said in poetry_tables(pyproject).items():
@@ -51,12 +54,6 @@ def wanted_by(pyproject: Table) -> tuple[tuple[Requirement, ...], tuple[str, ...
             except (InvalidRequirement, InvalidMarker) as reason:
                 problems.append(f"{name}: {str(reason).splitlines()[0]}")
     return tuple(wanted), tuple(problems)
-
-
-def placeless(requirement: Requirement) -> Requirement:
-    """Return ``requirement`` without its URL: where things are, the lock tells."""
-    requirement.url = None
-    return requirement
 
 
 def alternatives(said: object) -> Iterator[Table]:
@@ -86,6 +83,7 @@ def _poetry_wish(name: str, table: Table) -> Requirement:
     wish = Requirement(f"{name}{extras}")
     # One of several ranges cannot be said in a requirement; then what the lock holds is believed.
     wish.specifier = ranges[0] if len(ranges) == 1 else SpecifierSet()
+    wish.url = wished_url(str(table.get("url", "")))
     marker = poetry_marker(table)
     wish.marker = marker_of(marker) if marker else None
     return wish

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from build.locking.places import Base, masked, pin_at, search_option, source_paths, spot_of
+from build.locking.places import Base, masked, pin_at, search_option, source_paths, spot_of, wished_url
 from build.locking.reading import Reading, text_of
 from build.locking.requirements import Pin, Pins, Reference, parse_lock, parse_wanted
 
@@ -41,6 +41,7 @@ def read(folder: Path, root: Path, wanted: tuple[Requirement, ...] | None, basis
         pins=pins,
         problems=(*problems, *found),
         basis=f"{basis}\0" + "\0".join(text for _, text in texts),
+        beside=_beside(folder, (path for path, _ in texts)),
     )
 
 
@@ -73,14 +74,15 @@ def wanted_in(folder: Path, name: str, root: Path) -> Wanted:
     texts, problems = _files(folder / name, root)
     base = Base(folder, root)
     requirements: list[Requirement] = []
-    constraints: list[str] = []
+    constraints: list[Path] = []
     has_places = False
     for path, text in texts:
         parsed = parse_wanted(text)
         problems += [f"{_shown(path, base)}:{problem}" for problem in parsed.problems]
         requirements += parsed.requirements
         has_places = has_places or bool(parsed.references)
-        constraints += [text_of(path.parent / other) or "" for other in parsed.constraints]
+        places = (Base(path.parent, root).path(other) for other in parsed.constraints)
+        constraints += [place for place in places if place and place.is_file()]
         for reference in parsed.references:
             wish = _wish(reference, base)
             if isinstance(wish, str):
@@ -90,21 +92,26 @@ def wanted_in(folder: Path, name: str, root: Path) -> Wanted:
     return Wanted(
         requirements=tuple(requirements),
         problems=tuple(problems),
-        basis="\0".join([*(text for _, text in texts), *constraints]),
-        beside=tuple(path for path, _ in texts if not path.is_relative_to(folder)),
+        basis="\0".join([*(text for _, text in texts), *(text_of(place) or "" for place in constraints)]),
+        beside=_beside(folder, (*(path for path, _ in texts), *constraints)),
         has_places=has_places,
     )
 
 
+def _beside(folder: Path, paths: Iterable[Path]) -> tuple[Path, ...]:
+    return tuple(path for path in paths if not path.is_relative_to(folder))
+
+
 def _wish(reference: Reference, base: Base) -> Requirement | str:
-    is_remote = "://" in reference.place and not reference.place.startswith("file:")
-    found = pin_at(reference.place, base, name=reference.name, sha256s=_ANY_SHA256 if is_remote else frozenset())
+    url = wished_url(reference.place, reference.sha256s)
+    sha256s = reference.sha256s or (_ANY_SHA256 if url else frozenset())
+    found = pin_at(reference.place, base, name=reference.name, sha256s=sha256s)
     if isinstance(found, str):
         return found
     extras = f"[{','.join(sorted(reference.extras))}]" if reference.extras else ""
     wish = Requirement(f"{found.name}{extras}")
     wish.marker = reference.marker
-    wish.url = spot_of(found, base)
+    wish.url = url or spot_of(found, base)
     return wish
 
 

@@ -81,7 +81,7 @@ def _candidates(runtime: Runtime) -> Iterator[Path]:
 
 def _probed(python: Path, runtime: Runtime) -> _Interpreter | None:
     try:
-        probe = process.run([str(python), "-I", "-c", _PROBE])
+        probe = process.run([str(python), "-I", "-S", "-c", _PROBE])
     except ToolError:
         return None
     match probe.stdout.split() if probe.code == 0 else []:

@@ -22,17 +22,26 @@ def expose(build: Build, workspace: Workspace) -> Path:
     folder = workspace.generated / "build"
     functions = {f"{name}.zip": artifact.path for name, artifact in build.functions.items()}
     layers = {f"{artifact.key}.zip": artifact.path for artifact in build.layer_artifacts}
-    _fill(folder / "functions", functions)
-    _fill(folder / "layers", layers)
-    built = {name for name, _ in build.layers}
-    for path in _others(folder / "functions", functions):
-        if not (workspace.root / "functions" / path.stem / "function.toml").is_file():
-            path.unlink(missing_ok=True)
-    for path in _others(folder / "layers", layers):
-        name = path.stem.removesuffix("-arm64").removesuffix("-x86-64")  # no layer's own name ends so
-        if name in built or not (workspace.root / "layers" / name / "layer.toml").is_file():
-            path.unlink(missing_ok=True)
+    for kind, wanted in (("functions", functions), ("layers", layers)):
+        _fill(folder / kind, wanted)
+        for path in _others(folder / kind, wanted):
+            if is_gone(f"{kind}/{path.stem}", build, workspace):
+                path.unlink(missing_ok=True)
     return folder
+
+
+def is_gone(place: str, build: Build, workspace: Workspace) -> bool:
+    """Tell whether ``place``, of no artifact in ``build``, is of none at all: its folder went, or has others now.
+
+    What a build of some functions did not make is not gone.
+    """
+    kind, _, key = place.partition("/")
+    if kind == "functions":
+        return not (workspace.root / place / "function.toml").is_file()
+    name = key.removesuffix("-arm64").removesuffix("-x86-64")  # no layer's own name ends so
+    return (
+        any(name == built for built, _ in build.layers) or not (workspace.root / kind / name / "layer.toml").is_file()
+    )
 
 
 def _fill(folder: Path, wanted: Mapping[str, Path]) -> None:

@@ -26,13 +26,14 @@ def _made(root: Path, env: str, only: str) -> dict[str, Any]:
     """Build; return what there is to tell, and keep it for the next time with everything marked unchanged."""
     before = snapshot(root)
     from build import making, report
+    from build.inspection.sbom import bill_of
     from build.project.discovery import discover
     from build.verbs.choosing import narrowed
 
     workspace = discover(root, env)
     if only:
         workspace = narrowed(workspace, only)
-    built = making.build(workspace, report.Reporter())
+    built = making.build(workspace, report.Reporter(), narrowed=bool(only))
     made = built.build
     outcome = {
         "functions": [report.artifact_json(made.functions[name]) for name in sorted(made.functions)],
@@ -42,6 +43,8 @@ def _made(root: Path, env: str, only: str) -> dict[str, Any]:
     files = [(artifact.path, artifact.size_bytes) for artifact in made.artifacts]
     exposed = workspace.generated / "build"
     files += [(exposed / kind / f"{row['name']}.zip", row["size_bytes"]) for kind in outcome for row in outcome[kind]]
+    bills = [bill_of(artifact, workspace) for artifact in made.artifacts]
+    files += [(bill, bill.stat().st_size) for bill in bills]
     warnings = [report.warning_of(finding) for finding in built.findings]
     if not only:
         remember_outcome(root, env, {**kept, "warnings": warnings}, before=before, beside=built.beside, files=files)

@@ -83,6 +83,12 @@ def diff(root: Path, env: str, function: str, *, old: str, new: str, as_json: bo
     """Show what changed since the last build that was another, since revision ``old``, or between two zips."""
     from build.inspection.differences import NOTHING, difference
 
+    if new and function:
+        raise InputError(
+            "two zips are compared as a whole",
+            facts=[f"expected no function beside --to, got {function}"],
+            hint=f"run `invoke diff --from {old or 'ZIP'} --to {new}`, or `invoke diff --from ZIP -f {function}`",
+        )
     before, after, since = _before_and_after(root, env, function, old) if not new else _two_zips(old, new)
     found = {
         name: difference(before.get(name, NOTHING), after.get(name, NOTHING)) for name in sorted({*before, *after})
@@ -132,9 +138,11 @@ def _before_and_after(root: Path, env: str, function: str, old: str) -> tuple[_O
             made, _ = _made(discover(former, env), show)
             return _opened(workspace, _chosen(record_of(made), function)), _opened(workspace, after), old
     others = [each for known in records(workspace) if (each := _chosen(known, function)) != after]
+    store = Store(workspace.generated / "store")
+    others = [each for each in others if all(store.artifact(digest).is_file() for digest in each.values())]  # unpruned
     if not others:
         raise InputError(
-            "no other build to compare with was recorded here",
+            "no other build to compare with is kept here",
             hint=f"run `invoke diff --from HEAD --env {env}` to compare with the last commit, or name any other",
         )
     return _opened(workspace, others[-1]), _opened(workspace, after), "the build before"

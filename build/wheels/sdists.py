@@ -9,7 +9,7 @@ proved to be right is an error.
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from packaging.utils import parse_wheel_filename
 from build import process
 from build.digest import Digest
 from build.errors import InputError
-from build.locking.places import digest_of
+from build.locking.places import digest_of, files_of
 from build.locking.requirements import Pin
 from build.model import Target, Wheel
 from build.process import Completed
@@ -154,21 +154,11 @@ def _run(pin: Pin, target: Target, workshop: Workshop) -> _Built:
 
 
 def _copied(project: Path, place: Path) -> Path:
-    """Copy ``project`` to build there, so that nothing is written into it; what earlier builds left stays behind."""
-
-    def left_behind(folder: str, names: Sequence[str]) -> set[str]:
-        generated = {
-            name
-            for name in names
-            if name in {".git", "__pycache__", "node_modules"}
-            or name.endswith((".egg-info", ".pyc"))
-            or (name.startswith(".") and Path(folder, name).is_dir())
-        }
-        if Path(folder) == project:
-            generated |= {name for name in ("build", "dist") if not Path(folder, name, "__init__.py").exists()}
-        return generated
-
-    shutil.copytree(project, place, ignore=left_behind, ignore_dangling_symlinks=True)
+    """Copy ``project`` to build there, so that nothing is written into it: what its digest is of, and no more."""
+    for path in files_of(project):
+        copy = place / path.relative_to(project)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, copy)
     return place
 
 
