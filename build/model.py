@@ -154,6 +154,11 @@ class FunctionSpec:
         """Those of `layers` that are folders of this repository."""
         return tuple(layer for layer in self.layers if not layer.startswith("arn:"))
 
+    @property
+    def layer_arns(self) -> tuple[str, ...]:
+        """Those of `layers` that are only known by ARN."""
+        return tuple(layer for layer in self.layers if layer.startswith("arn:"))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerSpec:
@@ -332,6 +337,11 @@ class Build:
         """Each layer's artifacts once, in the order of their keys."""
         by_key = {a.key: a for a in self.layers.values()}
         return tuple(by_key[key] for key in sorted(by_key))
+
+    def layers_of(self, function: FunctionSpec) -> tuple[Artifact, ...]:
+        """Return the artifacts of the function's own layers, in its order, as far as they are built."""
+        keys = ((layer, function.target.architecture) for layer in function.own_layers)
+        return tuple(self.layers[key] for key in keys if key in self.layers)
 
 
 # ── check ─────────────────────────────────────────────────────────────────────────────────────

@@ -102,8 +102,7 @@ def _audits(workspace: Workspace, build: Build, store: Store) -> Iterator[_Audit
         if artifact:
             own = tuple(_contents(function, artifact, function.target, workspace.root, store))
             beside = [placed for name in function.own_layers for placed in layers.get((name, function.target), ())]
-            arns = tuple(layer for layer in function.layers if layer.startswith("arn:"))
-            names = _names_of([*own, *beside])
+            names, arns = _names_of([*own, *beside]), function.layer_arns
             yield _Audit(identity=function.identity, target=function.target, own=own, names=names, arns=arns)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from packaging.utils import canonicalize_name
+
 BUNDLED = frozenset(
     "awslambdaric boto3 botocore dateutil jmespath runtime_client s3transfer simplejson six snapshot_restore_py "
     "urllib3".split()
@@ -36,11 +38,6 @@ def brings(module: str) -> str | None:
     return _BRINGS.get(module) or _BRINGS.get(module.partition(".")[0])
 
 
-def normalized(name: str) -> str:
-    """Return a distribution's name as PEP 503 compares it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 def wanted_files(folder: Path) -> list[Path]:
     """Return the files in ``folder`` that say what it wants, the one to edit first."""
     first = [folder / name for name in ("requirements.in", "pyproject.toml", "Pipfile")]
@@ -49,9 +46,9 @@ def wanted_files(folder: Path) -> list[Path]:
 
 def in_dev_group(distribution: str, folder: Path) -> str | None:
     """Say which file of ``folder`` wants ``distribution`` for development only; None if none does."""
-    wanted = normalized(distribution)
+    wanted = canonicalize_name(distribution)
     for file, names in _development(folder):
-        if wanted in map(normalized, names):
+        if wanted in map(canonicalize_name, names):
             return file
     return None
 

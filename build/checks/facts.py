@@ -10,7 +10,7 @@ import operator
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -18,7 +18,11 @@ from typing import Any, NamedTuple
 _IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 _OF_THE_MACHINE = frozenset({"platform", "implementation", "os", "maxsize", "byteorder", "version_info"})
 """Names in an ``if`` that asks where the code runs: of sys, the module platform, os.name."""
-_COMPARED = {
+_ON_LAMBDA = {"sys.platform": "linux", "os.name": "posix", "platform.system()": "Linux", "__name__": object()}
+"""Expression to its value; that of a module's name is equal to nothing, and so not to ``__main__``."""
+_FIND_SPEC = ast.Name("find_spec")
+"""Stands for what depends on whether a module is there."""
+_COMPARED: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Lt: operator.lt,
     ast.LtE: operator.le,
     ast.Gt: operator.gt,
@@ -28,7 +32,6 @@ _COMPARED = {
     ast.In: lambda value, among: value in among,
     ast.NotIn: lambda value, among: value not in among,
 }
-_BINDING_MARKS = (b":=", b"global", b"exec", b"vars", b"locals")
 
 
 class Import(NamedTuple):
@@ -43,16 +46,6 @@ class Import(NamedTuple):
     """What ``from module import name`` wants of it, maybe ``*``; empty for ``import module``."""
     when: "tuple[tuple[bool, tuple[Import, ...]], ...]" = ()
     """It is come to only where each of these imports as a whole succeeds (True: ``else:``) or fails (``except:``)."""
-
-    def base(self, importer: str, *, is_package: bool) -> str | None:
-        """Return the absolute name of the module it names; None where dots lead out of the package."""
-        if not self.level:
-            return self.module
-        parts = importer.split(".")
-        up = self.level - 1 if is_package else self.level
-        if up >= len(parts):
-            return None
-        return ".".join([*parts[: len(parts) - up], *([self.module] if self.module else [])])
 
 
 class Definition(NamedTuple):
@@ -88,23 +81,9 @@ def facts_of(source: bytes, minor: int) -> Facts:
     scope = _Scope(tree, minor)
     names: dict[str, Definition] = {}
     _bind(tree.body, names, scope)
-    if any(mark in source for mark in _BINDING_MARKS):
+    if any(mark in source for mark in (b":=", b"global", b"exec", b"vars", b"locals")):
         _bind_hidden(tree, names)
-    if b"yield" in source:
-        _mark_generators(tree, names)
     return Facts(tuple(_imports(tree.body, scope)), names)
-
-
-def parsed(text: str) -> Facts:
-    """Read what this program prints."""
-    imports, names = json.loads(text)
-    defined = {name: Definition(*row, of=_import(of) if of else None) for name, (*row, of) in names.items()}
-    return Facts(tuple(map(_import, imports)), defined)
-
-
-def _import(row: list[Any]) -> Import:
-    *plain, when = row
-    return Import(*plain, when=tuple((succeeds, tuple(map(_import, rows))) for succeeds, rows in when))
 
 
 # ── imports ───────────────────────────────────────────────────────────────────────────────────
@@ -154,9 +133,9 @@ def _catches(caught: ast.expr | None, scope: "_Scope") -> bool:
             return True
         case ast.Tuple():
             return any(_catches(each, scope) for each in caught.elts)
-        case ast.Name(id=name) | ast.Attribute(attr=name) if name in _IMPORT_ERRORS:
-            return True
-        case ast.Name(id=name):
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            if name in _IMPORT_ERRORS:
+                return True
             meant = scope.meant.get(name)
             return isinstance(meant, ast.Tuple) and _catches(meant, scope)
         case _:
@@ -178,13 +157,15 @@ class _Scope:
     """What conditions of a module lean on."""
 
     def __init__(self, tree: ast.Module, minor: int) -> None:
-        self._tree, self.minor = tree, minor
+        self._tree = tree
+        self.certain = {"TYPE_CHECKING": False, "version_info": (3, minor, object())}  # no patch release is the least
 
     @cached_property
     def meant(self) -> Mapping[str, ast.expr]:
-        """Names that are bound once, to what; only asked for where a condition has a name."""
+        """Names that are bound once, to what; those that handlers of a failed import name, to `_FIND_SPEC`."""
         bound: Counter[str] = Counter()
         values: dict[str, ast.expr] = {}
+        told: set[str] = set()
         for node in ast.walk(self._tree):
             match node:
                 case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name) | ast.FunctionDef(name=name):
@@ -193,26 +174,16 @@ class _Scope:
                     values[name] = value
                 case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
                     values[name] = value
-                case ast.alias(name="TYPE_CHECKING", asname=str(name)):
-                    bound[name] += 1
-                    values[name] = ast.Name("TYPE_CHECKING")
-                case ast.alias():
-                    bound[node.asname or node.name.partition(".")[0]] += 1
+                case ast.alias(name=whole, asname=asname):
+                    bound[asname or whole.partition(".")[0]] += 1
+                    values[asname or whole] = ast.Name(whole)
+                case ast.Try() if any(isinstance(each, ast.Import | ast.ImportFrom) for each in node.body):
+                    names = (each for handler in node.handlers for each in ast.walk(handler))
+                    told |= {each.id for each in names if isinstance(each, ast.Name)}
                 case _:
                     pass
-        return {name: value for name, value in values.items() if bound[name] == 1}
-
-    @cached_property
-    def told_by_failure(self) -> frozenset[str]:
-        """Names that an ``except ImportError`` binds: they say whether an import succeeded."""
-        tries = (node for node in ast.walk(self._tree) if isinstance(node, ast.Try))
-        caught = (handler for node in tries for handler in node.handlers if _catches(handler.type, self))
-        return frozenset(
-            node.id
-            for handler in caught
-            for node in ast.walk(handler)
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-        )
+        once = {name: value for name, value in values.items() if bound[name] == 1}
+        return once | dict.fromkeys(told, _FIND_SPEC)
 
 
 def _branches(node: ast.If, holds: bool | None) -> list[ast.stmt]:
@@ -227,61 +198,56 @@ def _verdict(test: ast.expr, scope: _Scope) -> bool | None:
         return None
 
 
-def _value(node: ast.expr, scope: _Scope) -> Any:
+def _value(node: ast.AST, scope: _Scope) -> Any:
     """Return what ``node`` gives on Lambda; raise LookupError, TypeError or AttributeError where nobody knows."""
+    text = ast.unparse(node)
+    if text in _ON_LAMBDA:
+        return _ON_LAMBDA[text]
     match node:
-        case ast.Constant():
-            return node.value
-        case ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING"):
-            return False
-        case ast.Name(id="__name__"):
-            return object()  # equal to nothing, and so not to "__main__"
-        case ast.Name(id="version_info") | ast.Attribute(attr="version_info"):
-            return (3, scope.minor, object())  # the patch release cannot be compared
+        case ast.Constant(value=value):
+            return value
+        case ast.Name(id=name) | ast.Attribute(attr=name) if name in scope.certain:
+            return scope.certain[name]
+        case ast.Name(id=name):
+            return _value(scope.meant[name], scope)
         case ast.Attribute(attr="major" | "minor" as part):
             return _value(node.value, scope)[part == "minor"]
-        case ast.Attribute(value=ast.Name(id="sys"), attr="platform"):
-            return "linux"
-        case ast.Attribute(value=ast.Name(id="os"), attr="name"):
-            return "posix"
-        case ast.Call(func=ast.Attribute(value=ast.Name(id="platform"), attr="system")):
-            return "Linux"
-        case ast.Call(func=ast.Attribute(value=text, attr="startswith"), args=[start]):
-            return _value(text, scope).startswith(_value(start, scope))
-        case ast.Name():
-            return _value(scope.meant[node.id], scope)
-        case ast.Tuple() | ast.List() | ast.Set():
-            return tuple(_value(each, scope) for each in node.elts)
-        case ast.Subscript(slice=ast.Slice(lower=None, upper=ast.Constant(value=end), step=None)):
-            return _value(node.value, scope)[:end]
-        case ast.Subscript():
-            return _value(node.value, scope)[_value(node.slice, scope)]
         case _:
             return _combined(node, scope)
 
 
-def _combined(node: ast.expr, scope: _Scope) -> bool:
+def _combined(node: ast.AST, scope: _Scope) -> Any:
+    result: Any
     match node:
         case ast.UnaryOp(op=ast.Not()):
-            return not _value(node.operand, scope)
+            result = not _value(node.operand, scope)
         case ast.BoolOp(op=op):
             decisive = isinstance(op, ast.Or)
             verdicts = {_verdict(value, scope) for value in node.values}
             if decisive not in verdicts and None in verdicts:
                 raise LookupError
-            return decisive if decisive in verdicts else not decisive
+            result = decisive if decisive in verdicts else not decisive
         case ast.Compare():
             pairs = pairwise([_value(each, scope) for each in (node.left, *node.comparators)])
-            return all(_COMPARED[type(op)](*pair) for op, pair in zip(node.ops, pairs, strict=True))
+            result = all(_COMPARED[type(op)](*pair) for op, pair in zip(node.ops, pairs, strict=True))
+        case ast.Call(func=ast.Attribute(value=whole, attr="startswith"), args=[start]):
+            result = _value(whole, scope).startswith(_value(start, scope))
+        case ast.Tuple() | ast.List() | ast.Set():
+            result = tuple(_value(each, scope) for each in node.elts)
+        case ast.Slice(lower=None, upper=ast.Constant(value=end), step=None):
+            result = slice(end)
+        case ast.Subscript():
+            result = _value(node.value, scope)[_value(node.slice, scope)]
         case _:
             raise LookupError
+    return result
 
 
 def _asks_for_what_is_there(test: ast.expr, scope: _Scope) -> bool:
     """Tell whether a condition asks for the machine, or for what is installed on it."""
     asked = _words(test)
     asked |= {word for name in asked & scope.meant.keys() for word in _words(scope.meant[name])}
-    if "find_spec" in asked or not asked.isdisjoint(scope.told_by_failure):
+    if "find_spec" in asked:
         return True
     return asked.isdisjoint({"environ", "getenv", "path"}) and not asked.isdisjoint(_OF_THE_MACHINE)
 
@@ -299,38 +265,40 @@ def _bind(nodes: Iterable[ast.AST], names: dict[str, Definition], scope: _Scope)
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 names[node.name] = _function(node)
-            case ast.ClassDef():
-                names[node.name] = Definition(node.lineno, "")
-            case ast.Import():
-                for alias in node.names:
-                    names[alias.asname or alias.name.partition(".")[0]] = Definition(node.lineno, "")
-            case ast.ImportFrom(module=module):
-                for alias in node.names:
-                    of = Import(node.lineno, node.level, module or "", alias.name)
-                    names[alias.asname or alias.name] = Definition(node.lineno, "", of=of)
+            case ast.Import() | ast.ImportFrom():
+                _bind_imported(node, names)
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    _bind_target(target, value, names)
+            case ast.AnnAssign() if node.value:
+                _bind_target(node.target, node.value, names)
             case ast.If():
                 _bind(_branches(node, _verdict(node.test, scope)), names, scope)
             case ast.Try():
                 fallback: dict[str, Definition] = {}
                 _bind(node.handlers, fallback, scope)
                 _bind([*node.body, *node.orelse, *node.finalbody], names, scope)
-                for name, definition in fallback.items():
-                    names.setdefault(name, definition)
-            case ast.Assign():
-                for target in node.targets:
-                    _bind_target(target, node.value, names)
-            case ast.AnnAssign() if node.value:
-                _bind_target(node.target, node.value, names)
+                names |= fallback | names
             case ast.stmt() | ast.ExceptHandler() | ast.match_case() | ast.withitem():
                 _bind_loose(node, names)
-                _bind(ast.iter_child_nodes(node), names, scope)
+                _bind([] if isinstance(node, ast.ClassDef) else ast.iter_child_nodes(node), names, scope)
             case _:
                 pass
 
 
+def _bind_imported(node: ast.Import | ast.ImportFrom, names: dict[str, Definition]) -> None:
+    for alias in node.names:
+        of = None
+        if isinstance(node, ast.ImportFrom):
+            of = Import(node.lineno, node.level, node.module or "", alias.name)
+        names[alias.asname or alias.name.partition(".")[0]] = Definition(node.lineno, "", of=of)
+
+
 def _bind_loose(node: ast.AST, names: dict[str, Definition]) -> None:
-    """Bind what a loop, a context or a ``type`` statement names."""
-    if not isinstance(node, ast.AnnAssign | ast.AugAssign):
+    """Bind what a class, a loop, a context or a ``type`` statement names."""
+    if isinstance(node, ast.ClassDef):
+        names[node.name] = Definition(node.lineno, "")
+    elif not isinstance(node, ast.AnnAssign | ast.AugAssign):
         for field in ("target", "optional_vars", "name"):
             target = getattr(node, field, None)
             if isinstance(target, ast.expr):
@@ -343,21 +311,13 @@ def _bind_hidden(tree: ast.Module, names: dict[str, Definition]) -> None:
         match node:
             case ast.NamedExpr(target=ast.Name(id=name)):
                 names.setdefault(name, Definition(node.lineno, ""))
-            case ast.Call(func=ast.Name(id="exec")) | ast.Call(func=ast.Name(id="globals" | "vars" | "locals"), args=[]):
+            case ast.Call(ast.Name("exec")) | ast.Call(ast.Name("globals" | "vars" | "locals"), args=[]):
                 names.setdefault("*", Definition(node.lineno, ""))
             case ast.Global():
                 for name in node.names:
                     names.setdefault(name, Definition(node.lineno, ""))
             case _:
                 pass
-
-
-def _mark_generators(tree: ast.Module, names: dict[str, Definition]) -> None:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and _yields(node.body):
-            bound = names.get(node.name)
-            if bound and bound.line == node.lineno:
-                names[node.name] = bound._replace(kind="generator")
 
 
 def _bind_target(target: ast.expr, value: ast.expr, names: dict[str, Definition]) -> None:
@@ -371,7 +331,7 @@ def _bind_target(target: ast.expr, value: ast.expr, names: dict[str, Definition]
 
 
 def _function(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Definition:
-    kind = "async def" if isinstance(node, ast.AsyncFunctionDef) else "def"
+    kind = "async def" if isinstance(node, ast.AsyncFunctionDef) else "generator" if _yields(node) else "def"
     return Definition(node.lineno, kind, bool(node.decorator_list), _takes_two(node.args), ast.unparse(node.args))
 
 
@@ -379,13 +339,14 @@ def _lambda(node: ast.Lambda) -> Definition:
     return Definition(node.lineno, "lambda", False, _takes_two(node.args), ast.unparse(node.args))
 
 
-def _yields(nodes: Iterable[ast.AST]) -> bool:
-    for node in nodes:
+def _yields(function: ast.FunctionDef) -> bool:
+    waiting: list[ast.AST] = [*function.body]
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.Yield | ast.YieldFrom):
             return True
-        is_another = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef)
-        if not is_another and _yields(ast.iter_child_nodes(node)):
-            return True
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            waiting += ast.iter_child_nodes(node)
     return False
 
 

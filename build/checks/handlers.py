@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from build.checks.facts import Definition
-from build.checks.modules import facts_in
+from build.checks.facts import Definition, Import
+from build.checks.imports import absolute
+from build.checks.modules import facts_in, own_modules
 from build.checks.places import Kind, space_of
 from build.checks.problem import Problem
 from build.model import Build, FunctionSpec, Workspace
@@ -102,9 +103,20 @@ def _sources(workspace: Workspace) -> Iterator[tuple[FunctionSpec, Path]]:
 def _handlers(workspace: Workspace) -> Iterator[tuple[FunctionSpec, Definition, str]]:
     for function, source in _sources(workspace):
         facts = facts_in(source, function.target.runtime)
-        defined = facts.names.get(_split(function)[1]) if facts else None
+        place, defined = source, facts.names.get(_split(function)[1]) if facts else None
+        if defined and defined.of:
+            place, defined = _followed(defined.of, source, function, workspace) or (place, defined)
         if defined and defined.kind:
-            yield function, defined, f"{_below(function, source)}:{defined.line}"
+            yield function, defined, f"{_below(function, place)}:{defined.line}"
+
+
+def _followed(of: Import, source: Path, function: FunctionSpec, workspace: Workspace) -> tuple[Path, Definition] | None:
+    """Return what ``from module import name`` in ``source`` leads to, if it is another module of the same src/."""
+    module = absolute(of, _split(function)[0], is_package=source.name == "__init__.py")
+    file = own_modules(function.folder, workspace.root).get(module or "")
+    facts = facts_in(file.place, function.target.runtime) if file else None
+    defined = facts.names.get(of.name) if facts else None
+    return (file.place, defined) if file and defined else None
 
 
 def _source_of(function: FunctionSpec) -> Path | None:
@@ -128,17 +140,14 @@ def _listed(folder: Path) -> frozenset[str]:
 
 def _may_be_unseen(function: FunctionSpec, build: Build) -> str | None:
     """Say where the module may be although we cannot look there; None if there is no such place."""
-    arns = [layer for layer in function.layers if layer.startswith("arn:")]
-    if arns:
-        return f"it may be in {', '.join(arns)}"
+    if function.layer_arns:
+        return f"it may be in {', '.join(function.layer_arns)}"
     return None if function.name in build.functions else "it may be in a distribution, but nothing is built yet"
 
 
 def _is_in_artifacts(function: FunctionSpec, build: Build) -> bool:
     artifact = build.functions.get(function.name)
-    keys = ((layer, function.target.architecture) for layer in function.own_layers)
-    layers = [build.layers[key] for key in keys if key in build.layers]
-    found = space_of(artifact, layers, function.target.runtime).found(_split(function)[0])
+    found = space_of(artifact, build.layers_of(function), function.target.runtime).found(_split(function)[0])
     return found is not None and found.kind > Kind.FOLDER
 
 

@@ -5,17 +5,20 @@ module of its own, for each of its targets. Left out are imports that may fail: 
 is caught, for other platforms.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 
-from build.checks.distributions import brings, in_dev_group, normalized, wanted_files
+from packaging.utils import canonicalize_name
+
+from build.checks.distributions import brings, in_dev_group, wanted_files
 from build.checks.facts import Import
 from build.checks.modules import facts_in, own_modules
 from build.checks.places import Kind, Space, space_of
 from build.checks.problem import Problem
 from build.checks.stdlib import SUCCESSORS, added_in, removed_in
-from build.model import Artifact, Build, FunctionSpec, LayerSpec, Runtime, Spec, Workspace
+from build.model import Build, FunctionSpec, LayerSpec, Runtime, Spec, Workspace
 from build.packaging.sources import SourceFile
 from build.project.naming import did_you_mean
 from build.store.objects import Store
@@ -59,8 +62,7 @@ def import_missing(workspace: Workspace, build: Build, _store: Store) -> Iterato
 def import_unseen(workspace: Workspace, build: Build, _store: Store) -> Iterator[Problem]:
     """Warn of imports that only a layer known by its ARN can hold."""
     for function in workspace.functions:
-        by_arn = any(layer.startswith("arn:") for layer in function.layers)
-        for missing, alike in _grouped(_gaps_of(function, workspace, build) if by_arn else ()):
+        for missing, alike in _grouped(_gaps_of(function, workspace, build) if function.layer_arns else ()):
             arns = _may_be_unseen(function, missing, build)
             if arns:
                 yield Problem(
@@ -87,9 +89,9 @@ def layer_import_missing(workspace: Workspace, build: Build, _store: Store) -> I
 
 
 def is_test(path: str) -> bool:
-    """Tell whether a module of a src/ is a test by its name."""
-    name = PurePosixPath(path).name
-    return name == "conftest.py" or name.startswith("test_") or name.endswith("_test.py")
+    """Tell whether a file of a src/ is a test by its name or its folder."""
+    *folders, name = PurePosixPath(path).parts
+    return "tests" in folders or name == "conftest.py" or name.startswith("test_") or name.endswith("_test.py")
 
 
 # ── what cannot be imported ───────────────────────────────────────────────────────────────────
@@ -97,7 +99,7 @@ def is_test(path: str) -> bool:
 
 def _gaps_of(function: FunctionSpec, workspace: Workspace, build: Build) -> list[_Gap]:
     artifact = build.functions.get(function.name)
-    layers = _layers_of(function, build)
+    layers = build.layers_of(function)
     if artifact is None or len(layers) < len(function.own_layers):
         return []
     specs = {layer.name: layer for layer in workspace.layers}
@@ -128,9 +130,10 @@ def _walk(roots: Iterable[_Module], known: Mapping[str, _Module], space: Space, 
     while waiting:
         module = waiting.pop(next(iter(waiting)))
         facts = facts_in(module.file.place, runtime)
+        resolve = partial(_resolve, module=module, known=known, space=space, runtime=runtime)
         for each in facts.imports if facts else ():
-            wanted, gap = _resolve(each, module, known, space, runtime)
-            if gap:
+            wanted, gap = resolve(each)
+            if gap and not _is_passed_over(each, resolve):
                 gaps.append(gap)
             for name in _prefixes(wanted):
                 if name in known and name not in seen:
@@ -138,12 +141,21 @@ def _walk(roots: Iterable[_Module], known: Mapping[str, _Module], space: Space, 
     return gaps
 
 
+def _is_passed_over(each: Import, resolve: Callable[[Import], tuple[str, _Gap | None]]) -> bool:
+    """Tell whether what stands in ``try`` keeps an import in ``except`` or ``else`` from being come to."""
+
+    def fails(tried: Import) -> bool:
+        return resolve(tried)[1] is not None and not _is_passed_over(tried, resolve)
+
+    return any(succeeds is any(map(fails, tried)) for succeeds, tried in each.when)
+
+
 def _resolve(
     each: Import, module: _Module, known: Mapping[str, _Module], space: Space, runtime: Runtime
 ) -> tuple[str, _Gap | None]:
     """Return the dotted name that an import leads to, and how it fails, if it does."""
     place = f"{_source(module.owner)}/{module.file.path}:{each.line}"
-    base = _base(each, module)
+    base = absolute(each, module.name, is_package=module.is_package)
     if base is None:
         dots = "." * each.level
         return "", _Gap(dots, f"{dots}{each.module}", place, "; the dots lead out of the package")
@@ -171,12 +183,12 @@ def _lack(base: str, name: str, known: Mapping[str, _Module], space: Space, runt
     return f"; {_source(of.owner)}/{of.file.path} has no `{name}`{did_you_mean(name, facts.names)}"
 
 
-def _base(each: Import, module: _Module) -> str | None:
+def absolute(each: Import, importer: str, *, is_package: bool) -> str | None:
     """Return the absolute name of the module an import names; None where dots lead out of the package."""
     if not each.level:
         return each.module
-    parts = module.name.split(".")
-    up = each.level - 1 if module.is_package else each.level
+    parts = importer.split(".")
+    up = each.level - 1 if is_package else each.level
     if up >= len(parts):
         return None
     return ".".join([*parts[: len(parts) - up], *([each.module] if each.module else [])])
@@ -191,14 +203,9 @@ def _prefixes(name: str) -> Iterator[str]:
     return (".".join(parts[:count]) for count in range(1, len(parts) + 1))
 
 
-def _layers_of(function: FunctionSpec, build: Build) -> list[Artifact]:
-    keys = ((layer, function.target.architecture) for layer in function.own_layers)
-    return [build.layers[key] for key in keys if key in build.layers]
-
-
 def _may_be_unseen(function: FunctionSpec, missing: str, build: Build) -> list[str]:
     """Return the layers by ARN that may hold ``missing``; none if what the zip has of it shuts them out."""
-    arns = [layer for layer in function.layers if layer.startswith("arn:")]
+    arns = list(function.layer_arns)
     artifact = build.functions.get(function.name)
     if not arns or not artifact or missing.startswith("."):
         return []
@@ -219,7 +226,7 @@ def _grouped(gaps: Iterable[_Gap]) -> list[tuple[str, list[_Gap]]]:
 
 def _problem(function: FunctionSpec, missing: str, alike: Sequence[_Gap], build: Build) -> Problem:
     runtime = function.target.runtime
-    space = space_of(build.functions[function.name], _layers_of(function, build), runtime)
+    space = space_of(build.functions[function.name], build.layers_of(function), runtime)
     why = alike[0].why or _story(missing, runtime) or _near(missing, alike[0].wanted, space)
     return Problem(
         subject=function.identity,
@@ -270,7 +277,7 @@ def _way_out(spec: Spec, missing: str, wanted: str, *, runtimes: Sequence[Runtim
         successor = SUCCESSORS.get(missing)
         instead = f"add {successor} to {_wanted(spec)} and run `invoke lock`" if successor else "replace it"
         return f"{instead}, or stay at python3.{removed - 1}; then run `invoke check`"
-    distribution = brings(wanted) or normalized(wanted.partition(".")[0])
+    distribution = brings(wanted) or canonicalize_name(wanted.partition(".")[0])
     group = in_dev_group(distribution, spec.folder)
     if group:
         return f"move {distribution} out of the dev group in {spec.identity}/{group}, then run `invoke lock`"

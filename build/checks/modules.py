@@ -1,12 +1,14 @@
 """The modules of a src/ folder, each read once in a run."""
 
+import json
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import Any
 
 from build import process
 from build.checks import facts
-from build.checks.facts import Facts
+from build.checks.facts import Definition, Facts, Import
 from build.model import Runtime
 from build.packaging.sources import SourceFile, read_source
 from build.project.interpreters import interpreter_of
@@ -42,7 +44,19 @@ def facts_in(path: Path, runtime: Runtime) -> Facts | None:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         argv = [str(interpreter_of(runtime)), "-I", facts.__file__, str(path), str(runtime.minor)]
         asked = process.run(argv)
-        return facts.parsed(asked.stdout) if asked.code == 0 else None
+        return parsed(asked.stdout) if asked.code == 0 else None
+
+
+def parsed(text: str) -> Facts:
+    """Read what `facts` prints as a program."""
+    imports, names = json.loads(text)
+    defined = {name: Definition(*row)._replace(of=_import(row[-1]) if row[-1] else None) for name, row in names.items()}
+    return Facts(tuple(map(_import, imports)), defined)
+
+
+def _import(row: list[Any]) -> Import:
+    when = tuple((succeeds, tuple(map(_import, rows))) for succeeds, rows in row[-1])
+    return Import(*row)._replace(when=when)
 
 
 def forget() -> None:

@@ -33,13 +33,21 @@ _PATTERNS: tuple[tuple[bytes, str, str], ...] = (
     (b"ASIA", r"(?<![A-Za-z0-9])ASIA[A-Z2-7]{16}(?![A-Za-z0-9])", "an AWS access key id"),
     (
         b"secret",
-        r"secret[_-]?(?:access[_-]?)?key[\"']?\s{0,9}[:=]{1,2}\s{0,9}[\"']?[a-z0-9/+]{40}(?![a-z0-9/+=])",
+        # Also as an item of os.environ, with an annotation, as an argument behind a comma, as bytes.
+        (
+            r"secret[_-]?(?:access[_-]?)?key[\"']?\s{0,9}\]?\s{0,9}"
+            r"(?:(?::\s{0,9}[\w.\[\] |]{1,40})?[:=]{1,2}\s{0,9}(?:[bru]{0,2}[\"'])?|,\s{0,9}[bru]{0,2}[\"'])"
+            r"[a-z0-9/+]{40}(?![a-z0-9/+=])"
+        ),
         "an AWS secret access key",
     ),
     (
         b"PRIVATE KEY",
         # Followed by some of the key itself: code that reads keys names the line, too.
-        r"PRIVATE KEY(?: BLOCK)?-----(?:\\[rn]|[\s\"'+,()]|[A-Za-z-]+: [^\n]{0,80}\n){0,40}[A-Za-z0-9+/=]{32}",
+        (
+            r"PRIVATE KEY(?: BLOCK)?-----(?:\\[rn]|[\s\"'+,()\\]|[bruBRU]{1,2}[\"']|[A-Za-z-]+: [^\n]{0,80}\n){0,40}"
+            r"[A-Za-z0-9+/=]{32}"
+        ),
         "a private key",
     ),
     *((f"gh{kind}_".encode(), rf"gh{kind}_[A-Za-z0-9]{{36}}", "a GitHub token") for kind in "pousr"),
@@ -57,7 +65,7 @@ _PATTERNS: tuple[tuple[bytes, str, str], ...] = (
     (b"sk-proj-", r"sk-proj-[A-Za-z0-9_-]{32}", "an API key"),
 )
 """Bytes without which there is nothing to look for, which are found at the speed of memory; pattern; words for it."""
-_LOGINS = frozenset({".netrc", ".pypirc", ".git-credentials", ".htpasswd", ".pgpass", "credentials"})
+_LOGINS = frozenset({".netrc", ".pypirc", ".npmrc", ".git-credentials", ".htpasswd", ".pgpass", "credentials"})
 """Files that hold logins and nothing else; ``credentials`` is that of the AWS command line."""
 _KEY_STORES = frozenset({".p12", ".pfx", ".jks", ".keystore", ".kdbx", ".ppk"})
 _PRIVATE_KEYS = frozenset({"id_rsa", "id_dsa", "id_ecdsa", "id_ed25519"})

@@ -89,8 +89,7 @@ def _parts(function: FunctionSpec, build: Build) -> tuple[Artifact, ...]:
     """Return the function's artifact and its layers'; nothing before it is built."""
     if function.name not in build.functions:
         return ()
-    keys = ((layer, function.target.architecture) for layer in function.own_layers)
-    return (build.functions[function.name], *(build.layers[key] for key in keys if key in build.layers))
+    return (build.functions[function.name], *build.layers_of(function))
 
 
 def _total(function: FunctionSpec, parts: Sequence[Artifact], workspace: Workspace) -> int:
@@ -101,7 +100,7 @@ def _total(function: FunctionSpec, parts: Sequence[Artifact], workspace: Workspa
 def _sum(function: FunctionSpec, parts: Sequence[Artifact], workspace: Workspace) -> str:
     """Say what adds up to the total, and what is not in it."""
     terms = [f"{part.identity} {_mb(part.unzipped_bytes)}" for part in parts]
-    arns = [layer for layer in function.layers if layer.startswith("arn:")]
+    arns = function.layer_arns
     terms += [f"{arn} {_mb(workspace.layer_sizes[arn])}" for arn in arns if arn in workspace.layer_sizes]
     unknown = [arn for arn in arns if arn not in workspace.layer_sizes]
     terms += [f"{arn} of unknown size, which [layer_sizes] in slipway.toml may tell" for arn in unknown]

@@ -120,14 +120,17 @@ def _other_holder(name: str, spec: Spec, workspace: Workspace, build: Build) -> 
 
 
 def _is_test(file: SourceFile, runtime: Runtime) -> bool:
-    """Tell whether a module is a test by its name and by what it says: test_results.py may be none."""
+    """Tell whether a file is a test by its folder, or by its name and what it says: test_results.py may be none."""
+    path = PurePosixPath(file.path)
+    if "tests" in path.parts[:-1] or path.name == "conftest.py":
+        return True
     if not is_test(file.path):
         return False
     facts = facts_in(file.place, runtime)
     modules = {each.module.partition(".")[0] for each in facts.imports} if facts else set()
     names = facts.names if facts else ()
     is_named = any(name.startswith(("test", "Test")) for name in names)
-    return is_named or bool(modules & _TESTING) or PurePosixPath(file.path).name == "conftest.py"
+    return is_named or bool(modules & _TESTING)
 
 
 def _is_read_at_start(member: str) -> bool:

@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +16,8 @@ Record = Mapping[str, Digest]
 """Digests by ``functions/NAME`` or ``layers/KEY``."""
 
 _KEPT = 20
+_SUBMODULE = "160000"
+"""The mode of one in git's index."""
 
 
 def record_of(build: Build) -> Record:
@@ -50,7 +52,8 @@ def records(workspace: Workspace) -> tuple[Record, ...]:
 def revision(root: Path, name: str) -> Iterator[Path]:
     """Yield the checkout as it was at the git revision ``name``, with our store, so that little is built for it.
 
-    It is a worktree in a temporary folder, gone afterwards. Raises InputError if git knows no such revision.
+    It is a worktree in a temporary folder, gone afterwards. What of its submodules is checked out here is taken
+    from there. Raises InputError if git knows no such revision, or a submodule's commit is not here.
     """
     git = ["git", "-c", f"core.hooksPath={os.devnull}"]
     commit = process.run([*git, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"], cwd=root)
@@ -60,16 +63,37 @@ def revision(root: Path, name: str) -> Iterator[Path]:
             facts=["expected a zip, a commit, a branch or a tag"],
             hint="run `git log --oneline` to see commits, then `invoke diff --from COMMIT`",
         )
-    below = process.run([*git, "rev-parse", "--show-prefix"], cwd=root).stdout.strip()
+    top, below = process.run([*git, "rev-parse", "--show-toplevel", "--show-prefix"], cwd=root).stdout.split("\n")[:2]
     with tempfile.TemporaryDirectory(prefix="slipway-revision-") as folder:
         tree = Path(folder).resolve() / "tree"
         added = process.run([*git, "worktree", "add", "--detach", str(tree), commit.stdout.strip()], cwd=root)
         process.checked(added, doing=f"checking out {name}", hint="run `git worktree prune` and the same command again")
         try:
+            _check_out_submodules(git, Path(top), tree)
             (tree / below / ".artifacts").symlink_to(root / ".artifacts", target_is_directory=True)
             yield tree / below
         finally:
             process.run([*git, "worktree", "remove", "--force", str(tree)], cwd=root)
+
+
+def _check_out_submodules(git: Sequence[str], checkout: Path, tree: Path) -> None:
+    """Fill the submodules of the worktree ``tree`` from those of ``checkout``, with theirs; ask no other machine."""
+    listed = process.run([*git, "ls-files", "--stage", "-z"], cwd=tree).stdout
+    for line in listed.split("\0"):
+        about, _, path = line.partition("\t")
+        if not about.startswith(_SUBMODULE) or not (checkout / path / ".git").exists():
+            continue  # one that nobody needed here
+        commit = about.split()[1]
+        copy = [*git, "clone", "--quiet", "--shared", "--no-checkout", str(checkout / path), str(tree / path)]
+        done = process.run(copy, cwd=tree)
+        done = done if done.code else process.run([*git, "checkout", "--quiet", "--detach", commit], cwd=tree / path)
+        if done.code:
+            raise InputError(
+                f"the submodule {path} cannot be checked out as it was",
+                facts=[f"expected its commit {commit}", *done.stderr.splitlines()],
+                hint=f"run `git -C {checkout / path} fetch origin {commit}`, then the same command again",
+            )
+        _check_out_submodules(git, checkout / path, tree / path)
 
 
 def _path(workspace: Workspace) -> Path:

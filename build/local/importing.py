@@ -78,8 +78,7 @@ class Imported:
 
 def code_of(function: FunctionSpec, build: Build) -> Code:
     """Return what ``build`` made of ``function``."""
-    keys = [(layer, function.target.architecture) for layer in function.own_layers]
-    layers = tuple(build.layers[key].digest for key in keys)
+    layers = tuple(layer.digest for layer in build.layers_of(function))
     return Code(function=function, digest=build.functions[function.name].digest, layers=layers)
 
 

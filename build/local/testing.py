@@ -135,14 +135,13 @@ def _deployment(name: str) -> "Deployment":
         return unpack.Archive(digest, store.artifact(digest).read_bytes())
 
     code = made.functions[name].digest
-    own_layers = [(layer, spec.target.architecture) for layer in spec.own_layers]
     return Deployment(
         function_name=workspace.function_name(name),
         version="1",
         runtime=spec.target.runtime,
         handler=spec.handler,
         task_root=unpack.task_root(workspace.generated, archive(code)),
-        opt=unpack.opt(workspace.generated, [archive(made.layers[place].digest) for place in own_layers]),
+        opt=unpack.opt(workspace.generated, [archive(layer.digest) for layer in made.layers_of(spec)]),
         environment=environment_of(spec, code),
         timeout_s=spec.timeout_s,
         memory_mb=spec.memory_mb,

@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 from build.digest import Digest
 from build.errors import InputError
 from build.locking import formats, requirements_txt, tools
-from build.locking.places import Base, digest_of, is_at, is_local, masked, spot_of
+from build.locking.places import Base, digest_of, is_at, is_local, masked, spot_of, wished_url
 from build.locking.reading import Reading
 from build.locking.requirements import Pin
 from build.model import Finding, FunctionSpec, Severity, Spec, Target, Workspace
@@ -112,10 +112,10 @@ def unpinned(locks: Mapping[str, Lock]) -> tuple[Finding, ...]:
 
 
 def _lock(spec: Spec, reading: Reading, root: Path) -> Lock:
-    base = Base(spec.folder, root)
-    places = {pin: pin.folder or base.path(pin.url or "") for pin in reading.pins if is_local(pin)}
     contents = [
-        f"{pin.name} {digest_of(pin.folder) if pin.folder else sorted(pin.sha256s)} {pin.marker}" for pin in places
+        f"{pin.name} {digest_of(pin.folder) if pin.folder else sorted(pin.sha256s)} {pin.marker}"
+        for pin in reading.pins
+        if is_local(pin)
     ]
     return Lock(
         identity=spec.identity,
@@ -124,9 +124,19 @@ def _lock(spec: Spec, reading: Reading, root: Path) -> Lock:
         overrides=reading.overrides,
         digest=Digest.of_bytes("\0".join([reading.basis, *contents]).encode()),
         file=reading.lock,
-        beside=(*reading.beside, *(path for path in places.values() if path and not path.is_relative_to(spec.folder))),
+        beside=_beside(reading, Base(spec.folder, root)),
         provisional=reading.unpinned,
     )
+
+
+def beside(spec: Spec, root: Path) -> tuple[Path, ...]:
+    """Return `Lock.beside` of what ``spec`` pins, be the lock right or wrong."""
+    return _beside(formats.read(spec.folder, root, targets_of(spec)), Base(spec.folder, root))
+
+
+def _beside(reading: Reading, base: Base) -> tuple[Path, ...]:
+    places = (pin.folder or base.path(pin.url or "") for pin in reading.pins if is_local(pin))
+    return (*reading.beside, *(path for path in places if path and not path.is_relative_to(base.folder)))
 
 
 def _provisional(spec: Spec, reading: Reading, workspace: Workspace, locks: Mapping[str, Lock]) -> Reading:
@@ -186,8 +196,9 @@ def _unmet(lock: Lock, spec: Spec, root: Path) -> list[str]:
         for wish in lock.wanted or ():
             if wish.marker is not None and not _holds(wish.marker, target):
                 continue
-            pin = pins.get(canonicalize_name(wish.name))
-            if pin is None or not _meets(pin, wish, base):
+            name = canonicalize_name(wish.name)
+            pin = pins.get(name)
+            if pin is None or not (name in lock.overrides or _meets(pin, wish, base)):
                 got = _named(pin, wish, base) if pin else f"no pin for {target}"
                 unmet[f"{lock.identity}/{lock.file}: expected {wish}, got {got}"] = None
     return list(unmet)
@@ -200,4 +211,6 @@ def _meets(pin: Pin, wish: Requirement, base: Base) -> bool:
 
 
 def _named(pin: Pin, wish: Requirement, base: Base) -> str:
+    if "#" in (wish.url or "") and pin.url:
+        return wished_url(pin.url, pin.sha256s) or spot_of(pin, base)
     return (spot_of(pin, base) if wish.url else "") or f"{pin.name}=={pin.version}"

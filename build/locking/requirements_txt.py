@@ -41,7 +41,7 @@ def read(folder: Path, root: Path, wanted: tuple[Requirement, ...] | None, basis
         pins=pins,
         problems=(*problems, *found),
         basis=f"{basis}\0" + "\0".join(text for _, text in texts),
-        beside=_beside(folder, (path for path, _ in texts)),
+        beside=_beside((path for path, _ in texts), Base(folder, root)),
     )
 
 
@@ -81,8 +81,9 @@ def wanted_in(folder: Path, name: str, root: Path) -> Wanted:
         problems += [f"{_shown(path, base)}:{problem}" for problem in parsed.problems]
         requirements += parsed.requirements
         has_places = has_places or bool(parsed.references)
-        places = (Base(path.parent, root).path(other) for other in parsed.constraints)
-        constraints += [place for place in places if place and place.is_file()]
+        constraints += [
+            Base(path.parent, root).path(other) or (path.parent / other).resolve() for other in parsed.constraints
+        ]
         for reference in parsed.references:
             wish = _wish(reference, base)
             if isinstance(wish, str):
@@ -93,13 +94,15 @@ def wanted_in(folder: Path, name: str, root: Path) -> Wanted:
         requirements=tuple(requirements),
         problems=tuple(problems),
         basis="\0".join([*(text for _, text in texts), *(text_of(place) or "" for place in constraints)]),
-        beside=_beside(folder, (*(path for path, _ in texts), *constraints)),
+        beside=_beside((*(path for path, _ in texts), *constraints), base),
         has_places=has_places,
     )
 
 
-def _beside(folder: Path, paths: Iterable[Path]) -> tuple[Path, ...]:
-    return tuple(path for path in paths if not path.is_relative_to(folder))
+def _beside(paths: Iterable[Path], base: Base) -> tuple[Path, ...]:
+    """Return the files among ``paths`` that stand elsewhere in the repository."""
+    others = (path for path in paths if path.is_relative_to(base.root) and not path.is_relative_to(base.folder))
+    return tuple(path for path in others if path.is_file())
 
 
 def _wish(reference: Reference, base: Base) -> Requirement | str:

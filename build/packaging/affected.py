@@ -1,13 +1,13 @@
 """Which functions and layers a change touches: by their folders, layers, locks, and what all of them share."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 from build import process
 from build.errors import InputError
-from build.locking.locks import Lock
+from build.locking.locks import Lock, beside
 from build.model import FunctionSpec, Spec, Workspace
 from build.project.naming import did_you_mean
 
@@ -30,8 +30,8 @@ class Affected:
 def changed_since(root: Path, revision: str) -> frozenset[Path]:
     """Return every file that differs from ``revision``, deleted and untracked ones too, as resolved paths.
 
-    What counts is the working tree, whatever is committed of it. Raises InputError outside git, and for a
-    revision that is not there.
+    Of a submodule it is the folder alone. What counts is the working tree, whatever is committed of it. Raises
+    InputError outside git, and for a revision that is not there.
     """
     top = _git(root, "rev-parse", "--show-toplevel")
     if top is None:
@@ -43,19 +43,24 @@ def changed_since(root: Path, revision: str) -> frozenset[Path]:
     commit = _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     if commit is None:
         raise _unknown(folder, revision)
-    differing = _git(folder, "diff", "--name-only", "--no-renames", "--no-relative", "-z", commit.strip(), "--") or ""
+    options = ("--name-only", "--no-renames", "--no-relative", "--ignore-submodules=none", "-z")
+    differing = _git(folder, "diff", *options, commit.strip(), "--") or ""
     untracked = _git(folder, "ls-files", "--others", "--exclude-standard", "-z") or ""
     return frozenset(folder / name for name in f"{differing}\0{untracked}".split("\0") if name)
 
 
 def affected(workspaces: Sequence[Workspace], locks: Mapping[str, Lock], changed: Collection[Path]) -> Affected:
-    """Return what ``changed`` files (resolved paths) touch in any of ``workspaces``, the repository's envs."""
+    """Return what ``changed`` files (resolved paths) touch in any of ``workspaces``, the repository's envs.
+
+    ``locks`` are those of one env. What another one has beside its folders, for its targets, counts too.
+    """
     root = workspaces[0].root.resolve()
     shared = tuple(_below([root / name for name in _SHARED], changed))
     reasons: dict[str, dict[Path, None]] = {}
     for spec in (spec for workspace in workspaces for spec in workspace.specs):  # layers come first
         own = reasons.setdefault(spec.identity, {})
-        own.update(dict.fromkeys((*shared, *_below(_places(spec, locks[spec.identity]), changed))))
+        places = _places(spec, (*locks[spec.identity].beside, *beside(spec, workspaces[0].root)))
+        own.update(dict.fromkeys((*shared, *_below(places, changed))))
         if isinstance(spec, FunctionSpec):
             for layer in spec.own_layers:
                 own.update(reasons[f"layers/{layer}"])
@@ -88,16 +93,18 @@ def _label(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
-def _places(spec: Spec, lock: Lock) -> Iterator[Path]:
+def _places(spec: Spec, others: Iterable[Path]) -> Iterator[Path]:
     """Yield every file and folder that ``spec`` is made of."""
     yield spec.folder.resolve()
-    yield from (path.resolve() for path in lock.beside)
-    yield from (path.resolve() for path in (spec.folder / "src").rglob("*") if path.is_symlink())
+    for place in (spec.folder / "src", *dict.fromkeys(others)):
+        yield place.resolve()
+        yield from (path.resolve() for path in place.rglob("*") if path.is_symlink())
 
 
-def _below(places: Collection[Path] | Iterator[Path], changed: Collection[Path]) -> Iterator[Path]:
+def _below(places: Iterable[Path], changed: Collection[Path]) -> Iterator[Path]:
     wanted = frozenset(places)
-    return (path for path in changed if path in wanted or not wanted.isdisjoint(path.parents))
+    around = frozenset(parent for place in wanted for parent in place.parents)  # a submodule is told as its folder
+    return (path for path in changed if path in wanted or path in around or not wanted.isdisjoint(path.parents))
 
 
 def _named(kind: str, told: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

@@ -14,12 +14,12 @@ from build.zips.trees import Tree
 
 _IGNORED_NAMES = frozenset(
     """
-    __pycache__ .mypy_cache .pytest_cache .ruff_cache .hypothesis .ipynb_checkpoints .coverage
-    .git .gitkeep .gitignore .gitattributes .hg .svn .venv .idea .vscode .DS_Store Thumbs.db .terraform
+    __pycache__ .mypy_cache .pytest_cache .ruff_cache .hypothesis .ipynb_checkpoints .coverage .coveragerc .tox
+    .git .gitkeep .gitignore .gitattributes .hg .svn .venv .idea .vscode .DS_Store Thumbs.db .terraform node_modules
     """.split()
 )
-_IGNORED_SUFFIXES = (".pyc", ".pyo", ".swp", ".swo", ".orig", ".rej", ".tfstate", ".tfstate.backup", "~")
-_EMACS_LOCK, _ENV = ".#", ".env"
+_IGNORED_SUFFIXES = tuple(".pyc .pyo .swp .swo .orig .rej .bak .tfstate .tfstate.backup .tfvars ~".split())
+_EMACS_LOCK = ".#"
 _WHOLE_BYTES = 32 << 20
 """Larger files are stored as they are: libdeflate wants a whole file in memory, and what is so large is data that
 is packed already, more often than not."""
@@ -64,8 +64,11 @@ def read_source(folder: Path, root: Path) -> tuple[SourceFile, ...]:
 
 def env_files(folder: Path) -> tuple[str, ...]:
     """Return the .env files below ``folder``, which `read_source` leaves out although code may want them."""
-    found = (Path(parent, name) for parent, _, names in os.walk(folder) for name in names if _is_env(name))
-    return tuple(sorted(path.relative_to(folder).as_posix() for path in found))
+    found: list[str] = []
+    for parent, folders, names in os.walk(folder):
+        found += (Path(parent, name).relative_to(folder).as_posix() for name in names if _is_env(name))
+        folders[:] = [name for name in folders if not _is_ignored(name)]
+    return tuple(sorted(found))
 
 
 def pack(files: Iterable[SourceFile], spill: Spill, *, owner: str) -> Tree:
@@ -135,4 +138,4 @@ def _is_ignored(name: str) -> bool:
 
 
 def _is_env(name: str) -> bool:
-    return name == _ENV or name.startswith(f"{_ENV}.")
+    return name == ".envrc" or name.startswith(".env.") or name.endswith(".env")

@@ -39,9 +39,8 @@ def is_gone(place: str, build: Build, workspace: Workspace) -> bool:
     if kind == "functions":
         return not (workspace.root / place / "function.toml").is_file()
     name = key.removesuffix("-arm64").removesuffix("-x86-64")  # no layer's own name ends so
-    return (
-        any(name == built for built, _ in build.layers) or not (workspace.root / kind / name / "layer.toml").is_file()
-    )
+    is_there = (workspace.root / kind / name / "layer.toml").is_file()
+    return not is_there or any(name == built for built, _ in build.layers)
 
 
 def _fill(folder: Path, wanted: Mapping[str, Path]) -> None:

@@ -91,7 +91,7 @@ def _way_out(spec: FunctionSpec, failure: Failure) -> str:
     if failure.message.startswith("KeyError") and "environ" in text:
         return f"set the variable in [environment] of {spec.identity}/function.toml"
     if failure.message.startswith("ModuleNotFoundError") and failure.module:
-        if any(layer.startswith("arn:") for layer in spec.layers):
+        if spec.layer_arns:
             return "layers that are only known by ARN are not there; that they hold it cannot be seen here"
         files = wanted_files(spec.folder)
         wanted = files[0].name if files else "requirements.in"

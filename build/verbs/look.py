@@ -10,7 +10,7 @@ from build.errors import FindingsError, InputError
 from build.inspection.contents import Contents, read_contents
 from build.inspection.records import Record, record_of, records, revision
 from build.locking.locks import Lock, read_locks
-from build.model import Artifact, Build, FunctionSpec, Workspace
+from build.model import Build, Workspace
 from build.project.discovery import discover
 from build.store.objects import Store
 from build.verbs import shown
@@ -29,7 +29,7 @@ def size(root: Path, env: str, function: str, *, as_json: bool, as_html: bool) -
     workspace, show = discover(root, env), report.Reporter()
     chosen = [function_named(workspace, function)] if function else workspace.functions
     made, _ = _made(workspace, show)
-    layers = {spec.name: _layers(spec, made) for spec in chosen}
+    layers = {spec.name: made.layers_of(spec) for spec in chosen}
     sizes = [sizes_of(made.functions[spec.name], layers[spec.name], _read) for spec in chosen]
     if not function:
         used = {layer.key for each in layers.values() for layer in each}
@@ -64,7 +64,7 @@ def why(root: Path, env: str, distribution: str, function: str, *, as_json: bool
             wishes=wishes_of(specs[artifact.identity].folder, locks[artifact.identity]),
             contents=_read(artifact.path),
         )
-        for artifact in (made.functions[spec.name], *_layers(spec, made))
+        for artifact in (made.functions[spec.name], *made.layers_of(spec))
     ]
     answer = why_there(distribution, wanting, spec.target)
     if as_json:
@@ -137,9 +137,9 @@ def _before_and_after(root: Path, env: str, function: str, old: str) -> tuple[_O
         with revision(root, old) as former:
             made, _ = _made(discover(former, env), show)
             return _opened(workspace, _chosen(record_of(made), function)), _opened(workspace, after), old
-    others = [each for known in records(workspace) if (each := _chosen(known, function)) != after]
-    store = Store(workspace.generated / "store")
-    others = [each for each in others if all(store.artifact(digest).is_file() for digest in each.values())]  # unpruned
+    store = Store(workspace.generated / "store")  # some of what was recorded may be pruned
+    earlier = [_chosen(known, function) for known in records(workspace)]
+    others = [each for each in earlier if each != after and all(store.artifact(d).is_file() for d in each.values())]
     if not others:
         raise InputError(
             "no other build to compare with is kept here",
@@ -181,7 +181,3 @@ def _made(workspace: Workspace, show: report.Reporter) -> tuple[Build, Mapping[s
         locks = read_locks(workspace)
     with show.stage("build"), opened(workspace, say=show.say, warn=show.note) as store:
         return build_workspace(workspace, locks, store, on_progress=show.say), locks
-
-
-def _layers(spec: FunctionSpec, made: Build) -> tuple[Artifact, ...]:
-    return tuple(made.layers[name, spec.target.architecture] for name in spec.own_layers)

@@ -5,7 +5,7 @@ pip gets explicit pins, wheels only, hashes required, tags of the target; severa
 
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -46,9 +46,7 @@ def fetch_wheels(wanted: Mapping[Wanted, str], store: Store, *, on_progress: _Sa
     and what was fetched before another pin failed is kept. What has no wheel is built. Raises InputError
     with all that can be had neither way, ToolError when the index cannot be reached.
     """
-    contents = {pin: content_of(pin) for pin in dict.fromkeys(pin for pin, _ in wanted)}
-    keys = {want: _key(contents[want[0]], want[1]) for want in wanted}
-    wants = {key: want for want, key in keys.items()}  # other folders may pin the same under other markers
+    contents, keys, wants = _keys(wanted)
     held = _held(wants, contents, store)
     found = {want: held[key] for key, want in wants.items() if key in held}
     missing = [want for want in wants.values() if want not in found]
@@ -64,6 +62,20 @@ def fetch_wheels(wanted: Mapping[Wanted, str], store: Store, *, on_progress: _Sa
 
 
 # ── what is there ─────────────────────────────────────────────────────────────────────────────
+
+
+def held_wheels(wanted: Collection[Wanted], store: Store) -> dict[Wanted, Wheel]:
+    """Return the wheels of those of ``wanted`` that `fetch_wheels` would neither fetch nor build."""
+    contents, keys, wants = _keys(wanted)
+    held = _held(wants, contents, store)
+    return {want: held[key] for want, key in keys.items() if key in held}
+
+
+def _keys(wanted: Collection[Wanted]) -> tuple[dict[Pin, Digest], dict[Wanted, Digest], dict[Digest, Wanted]]:
+    """Return the content of each pin, and the key of each of ``wanted``, and the other way round."""
+    contents = {pin: content_of(pin) for pin in dict.fromkeys(pin for pin, _ in wanted)}
+    keys = {want: _key(contents[want[0]], want[1]) for want in wanted}
+    return contents, keys, {key: want for want, key in keys.items()}  # folders may pin the same under other markers
 
 
 def _held(wants: Mapping[Digest, Wanted], contents: Mapping[Pin, Digest], store: Store) -> dict[Digest, Wheel]:

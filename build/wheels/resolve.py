@@ -14,12 +14,12 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from build.digest import Digest
-from build.errors import FindingsError, InputError
+from build.errors import FindingsError, InputError, ToolError
 from build.locking.locks import Lock
 from build.model import Target, Wheel
 from build.project.profiles import profile_of
 from build.store.objects import Store
-from build.wheels.fetch import Wanted, fetch_wheels
+from build.wheels.fetch import Wanted, fetch_wheels, held_wheels
 from build.wheels.sdists import RULES
 from build.wheels.surveys import Survey, surveyed
 
@@ -61,9 +61,38 @@ def resolve(requests: Iterable[Request], store: Store, *, on_progress: Callable[
         if not found:
             store.remember("resolved", request.key, [[w.name, w.version, w.path.name, w.digest.hex] for w in wheels])
             known[request.key] = wheels
+    _refuse(problems)
+    return {(request.lock.identity, request.target): known[request.key] for request in requests}
+
+
+def walk_known(requests: Iterable[Request], store: Store) -> frozenset[str]:
+    """Raise what `resolve` would for those of ``requests`` whose wheels are in ``store``; fetch and build nothing.
+
+    Returns the identities of the others, of which only `resolve` can tell.
+    """
+    requests = tuple(requests)
+    known = store.recall_each("resolved", {request.key for request in requests}, lambda note: _read(note, store))
+    problems: dict[str, None] = {}
+    untold: set[str] = set()
+    for request in requests:
+        if request.key in known:
+            continue
+        wanted = _wanted([request])
+        try:
+            held = held_wheels(wanted, store)
+        except ToolError:  # no Python of its runtime here, so nothing built by one
+            held = {}
+        if held.keys() == wanted.keys():
+            problems |= dict.fromkeys(_walk(request, {wheel.name: surveyed(wheel, store) for wheel in held.values()}))
+        else:
+            untold.add(request.lock.identity)
+    _refuse(list(problems))
+    return frozenset(untold)
+
+
+def _refuse(problems: Collection[str]) -> None:
     if problems:
         raise InputError("the locks and the wheels' own METADATA disagree", facts=problems, hint="run `invoke lock`")
-    return {(request.lock.identity, request.target): known[request.key] for request in requests}
 
 
 def require(

@@ -81,7 +81,6 @@ def survey(path: Path, scratch: Path) -> Survey:
         requires_python=info.requires_python,
         members=shipped,
         left_out_bytes=sum(m.size_bytes for m in members) - sum(m.size_bytes for m in shipped),
-        pth=tuple(m.name for m in shipped if m.name.endswith(".pth") and "/" not in m.name),
         read_at_run_time=frozenset(reader.read_at_run_time),
         shared_objects=tuple(sorted(reader.shared_objects, key=lambda each: each.path)),
     )

@@ -9,7 +9,7 @@ from build.store.objects import Store, trusted
 from build.wheels.elf import SharedObject
 from build.zips.directory import Member
 
-_SHAPE = 1
+_SHAPE = 2
 """Of the notes and of the checks behind them, part of their keys. Raise it, and every wheel is looked at again."""
 _SHIPPED_SCHEMES = frozenset({"purelib", "platlib"})
 """Of a wheel's ``.data`` folder. Scripts, headers and data have no place in /var/task or /opt/python."""
@@ -34,8 +34,6 @@ class Survey:
     """
     left_out_bytes: int
     """Unzipped size of what `members` leaves out."""
-    pth: tuple[str, ...]
-    """Its ``.pth`` files, which never run on Lambda: neither /var/task nor /opt/python is a site directory."""
     read_at_run_time: frozenset[str]
     """Slimming rules (`model.SLIMMING`) that would take something a module of the wheel asks for."""
     shared_objects: tuple[SharedObject, ...]
@@ -80,13 +78,13 @@ def _to_json(survey: Survey) -> list[object]:
     return [
         *(survey.name, survey.version, survey.requires, survey.requires_python),
         list(zip(*survey.members, strict=True)),
-        *(survey.left_out_bytes, survey.pth, sorted(survey.read_at_run_time)),
+        *(survey.left_out_bytes, sorted(survey.read_at_run_time)),
         [each.to_json() for each in survey.shared_objects],
     ]
 
 
 def _from_json(note: Any) -> Survey:
-    name, version, requires, requires_python, columns, left_out_bytes, pth, read_at_run_time, shared_objects = note
+    name, version, requires, requires_python, columns, left_out_bytes, read_at_run_time, shared_objects = note
     return Survey(
         name=name,
         version=version,
@@ -94,7 +92,6 @@ def _from_json(note: Any) -> Survey:
         requires_python=requires_python,
         members=tuple(map(Member, *columns)),
         left_out_bytes=left_out_bytes,
-        pth=tuple(pth),
         read_at_run_time=frozenset(read_at_run_time),
         shared_objects=tuple(map(SharedObject.from_json, shared_objects)),
     )

@@ -41,6 +41,38 @@ def write_shop(checkout, index):
     checkout.write("layers/rack/src/rack.py", "SHELVES = {'x', 'y'}\n")
 
 
+PROBE = """
+
+_build_workspace = build_workspace
+
+
+def build_workspace(workspace, *args, **kwargs):
+    import json, os, time
+
+    umask = os.umask(0)
+    os.umask(umask)
+    store, names = workspace.generated / "store", workspace.root / "functions/pour/src/names"
+    status = (names / "m").stat()
+    facts = {
+        "folder": str(workspace.root),
+        "process": os.getpid(),
+        "umask": umask,
+        "time zone": time.strftime("%z", time.localtime(0)),
+        "locale": os.environ["LC_ALL"],
+        "hash": hash("slipway"),
+        "date": status.st_mtime // 86400,
+        "mode": status.st_mode,
+        "store": sorted(path.name for path in store.iterdir() if path.is_dir() and path.name != "tmp"),
+        "listdir": os.listdir(names),
+        "scandir": [entry.name for entry in os.scandir(names)],
+    }
+    with open(FACTS, "a") as stream:
+        stream.write(json.dumps(facts) + "\\n")
+    return _build_workspace(workspace, *args, **kwargs)
+"""
+"""Behind build/packaging/assemble.py of a checkout: tells what is around every build."""
+
+
 @pytest.fixture(scope="module")
 def index(tmp_path_factory):
     return tmp_path_factory.mktemp("index")
@@ -128,6 +160,26 @@ def test_verify_names_the_member_and_the_field_that_differ_and_ends_with_1(anoth
     done = another.run("verify", code=1)
     assert f"functions/pour: {name}: date: " in done.stderr
     assert done.stderr.splitlines()[-1].startswith("hint: ")
+
+
+def test_verify_changes_everything_that_must_not_matter(another, tmp_path):
+    facts, assemble = tmp_path / "facts", another.root / "build/packaging/assemble.py"
+    assemble.write_text(assemble.read_text("utf-8") + PROBE.replace("FACTS", repr(str(facts))), "utf-8")
+    for (
+        name
+    ) in "mcxaqbzkte":  # no file system lists them as they come, nor the other way round, in order of their names
+        another.write(f"functions/pour/src/names/{name}", "").chmod(0o644)
+    umask = os.umask(0o022)
+    try:
+        another.run("build", LC_ALL="C")
+        another.run("verify", TZ="UTC", LC_ALL="C", PYTHONHASHSEED="0")
+    finally:
+        os.umask(umask)
+    _, here, there = map(json.loads, facts.read_text("utf-8").splitlines())
+    assert [what for what in here if here[what] == there[what]] == []
+    assert there["listdir"] == there["scandir"] == sorted(there["listdir"], reverse=True)
+    assert abs(here["date"] - there["date"]) > 1
+    assert there["store"] == ["notes", "wheels"]
 
 
 def test_verify_leaves_our_store_as_it_is(another):

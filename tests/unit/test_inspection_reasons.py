@@ -2,17 +2,17 @@
 
 from packaging.requirements import Requirement
 
-from build.inspection.contents import Held
-from build.inspection.reasons import needs, reasons_for, step_of
+from build.inspection.contents import Contents, Held
+from build.inspection.reasons import Wanting, needs, reasons_for, step_of, why_there
 from build.project.profiles import profile_of
 from tests.builders import ARM, X86
 
 MARKERS = profile_of(X86).markers
 
 
-def held(name, *requires, version="1.0"):
+def held(name, *requires, version="1.0", folder=""):
     return Held(
-        folder="",
+        folder=folder,
         info="",
         name=name,
         version=version,
@@ -108,3 +108,46 @@ def test_needs_of_several_targets_are_put_together():
     distributions = {each.name: each for each in (held("a", "b ; platform_machine == 'aarch64'"), held("b"))}
     assert needs(distributions, [MARKERS])["a"] == set()
     assert needs(distributions, [MARKERS, profile_of(ARM).markers])["a"] == {"b"}
+
+
+def wanting(artifact, wishes, *distributions):
+    steps = tuple(step_of(artifact, Requirement(line)) for line in wishes)
+    return Wanting(
+        artifact=artifact, wishes=steps, contents=Contents(files=(), distributions=distributions, size_bytes=0)
+    )
+
+
+def test_a_functions_chains_lead_through_its_layers_and_a_layers_through_itself_alone():
+    function = wanting("functions/f", ["a"], held("b", "c"))
+    answer = why_there("c", [function, wanting("layers/l", ["a"], held("a", "b"), held("c"))], X86)
+    assert shown(answer.reasons["functions/f"]) == ["functions/f: a > a 1.0: b > b 1.0: c"]
+    assert shown(answer.reasons["layers/l"]) == []
+    assert answer.found == {"layers/l": "1.0"}
+
+
+def test_what_comes_first_on_the_path_hides_what_comes_later():
+    first = wanting("functions/f", ["a"], held("a", "new"))
+    later = [wanting(f"layers/{name}", [], held("a", "old", version="0.9")) for name in "lm"]
+    assert shown(why_there("new", [first, *later], X86).reasons["functions/f"])
+    assert not shown(why_there("old", [first, *later], X86).reasons["functions/f"])
+    assert why_there("a", [first, *later], X86).found == {"functions/f": "1.0", "layers/l": "0.9", "layers/m": "0.9"}
+
+
+def test_of_a_layer_for_several_runtimes_only_what_the_functions_own_reads_counts():
+    folders = [f"python/lib/python3.{minor}/site-packages" for minor in (12, 13, 14)]
+    layer = wanting(
+        "layers/l",
+        ["a"],
+        *(
+            held("a", *needed, version=f"{number}.0", folder=folder)
+            for number, (needed, folder) in enumerate(zip(((), ("b",), ()), folders, strict=True))
+        ),
+        held("b", folder=folders[1]),
+        held("c", folder=folders[0]),
+        held("d", folder="python"),
+    )
+    asked = [wanting("functions/f", ["a"]), layer]
+    assert why_there("a", asked, X86).found == {"layers/l": "1.0"}
+    assert shown(why_there("b", asked, X86).reasons["layers/l"]) == ["layers/l: a > a 1.0: b"]
+    assert why_there("c", asked, X86).found == {}
+    assert why_there("d", asked, X86).found == {"layers/l": "1.0"}

@@ -81,6 +81,34 @@ def test_whoever_wrote_it_a_changed_wish_makes_it_stale(tmp_path, pair):
     assert said.endswith("expected six>=2, got six==1.16.0")
 
 
+@pytest.mark.parametrize("pair", [name for name, files in PAIRS.items() if {"pyproject.toml", "Pipfile"} & {*files}])
+def test_whoever_wrote_it_a_pin_from_the_index_does_not_meet_a_wish_for_a_url(tmp_path, pair):
+    if "[tool.ruff]" in PAIRS[pair].get("pyproject.toml", ""):
+        pytest.skip("wants nothing")
+    url = "https://example.invalid/six-1.16.0.zip"
+    files = {
+        name: text.replace('"six"]', f'"six @ {url}"]').replace("'*'", f"{{file = '{url}'}}")
+        if "lock" not in name
+        else text
+        for name, text in PAIRS[pair].items()
+    }
+    (said,) = refused(tmp_path, files)
+    assert said.endswith(f"expected six @ {url}, got six==1.16.0")
+
+
+def test_the_url_that_a_lock_of_another_tool_names_meets_the_wish_for_it(tmp_path):
+    url = "https://example.invalid/six-1.16.0-py3-none-any.whl"
+    project = PROJECT.replace('"six"', f'"six @ {url}#sha256={SHA}"')
+    locks = {
+        "uv.lock": UV.replace('registry = "https://example.invalid/simple"', f'url = "{url}"'),
+        "poetry.lock": POETRY.replace("[metadata]", f'[package.source]\ntype = "url"\nurl = "{url}"\n[metadata]'),
+        "requirements.txt": f"six @ {url} --hash=sha256:{SHA}\n",
+    }
+    for number, (name, text) in enumerate(locks.items()):
+        workspace = workspace_of(tmp_path / str(number), {"pyproject.toml": project, name: text})
+        assert read_locks(workspace)["functions/orders"].pins[0].url == url
+
+
 @pytest.mark.parametrize("pair", PAIRS)
 def test_a_function_and_its_layer_that_disagree_are_told_whoever_wrote_the_locks(tmp_path, pair):
     newer = make_wheel(tmp_path, "six", "1.17.0")

@@ -53,6 +53,14 @@ def test_a_wish_that_no_pin_meets_makes_the_lock_stale(tmp_path, six, wish, said
     assert "invoke lock" in caught.value.hint
 
 
+@pytest.mark.parametrize("wish", ["six", "six>=1.16", "six<3"])
+def test_a_pin_of_a_pre_release_meets_a_wish_that_does_not_ask_for_one(tmp_path, package_index, wish):
+    """Whoever locked it was asked for it: `--pre`, or there is nothing else."""
+    candidate = make_wheel(package_index, "six", "2.0rc1")
+    files = {"requirements.in": f"{wish}\n", "requirements.txt": lock_line(candidate)}
+    assert read_locks(workspace_of(tmp_path, files))["functions/orders"].pins[0].version == "2.0rc1"
+
+
 def test_a_missing_lock_is_told(tmp_path):
     with pytest.raises(InputError) as caught:
         read_locks(workspace_of(tmp_path, {"requirements.in": "six\n"}))

@@ -56,6 +56,10 @@ class TestSince21:
         )
         assert pins(read(tmp_path, pyproject('a = "^1"'), text)) == {"a": "1.0"}
 
+    def test_what_is_optional_does_not_ship_even_without_a_marker_that_says_so(self, tmp_path):
+        text = lock(package("a", more='groups = ["main"]'), package("b", more='groups = ["main"]', optional=True))
+        assert pins(read(tmp_path, pyproject('a = "^1"\nb = {version = "*", optional = true}'), text)) == {"a": "1.0"}
+
     def test_markers_are_those_of_the_target(self, tmp_path):
         text = lock(
             package("n", "1.0", 'groups = ["main"]\nmarkers = "python_version < \\"3.12\\""'),
@@ -100,6 +104,13 @@ class TestBefore21:
         text = lock(requests, package("pysocks", "1.7.1"), package("chardet", "4"), package("idna", "3"), version="1.1")
         got = read(tmp_path, pyproject('requests = {version = "^1.0", extras = ["socks"]}'), text)
         assert pins(got) == {"requests": "1.0", "pysocks": "1.7.1", "idna": "3"}
+
+    def test_an_optional_dependency_of_a_dependency_that_nobody_asked_for_does_not_ship(self, tmp_path):
+        lean = package(
+            "lean", more='[package.extras]\nfast = ["more"]', dependencies='more = {version = "*", optional = true}'
+        )
+        text = lock(lean, package("more"), version="2.0")
+        assert pins(read(tmp_path, pyproject('lean = "*"'), text)) == {"lean": "1.0"}
 
     def test_of_several_versions_the_newest_for_the_python_and_all_who_need_it_is_taken(self, tmp_path):
         text = lock(

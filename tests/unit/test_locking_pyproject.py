@@ -47,6 +47,26 @@ def test_extras_and_groups_are_not_wanted():
     assert ([str(wish) for wish in wanted], problems) == (['a[x]>=1; python_version > "3.8"'], ())
 
 
+def test_urls_are_wanted_without_credentials_and_paths_are_left_to_the_lock():
+    lines = [
+        "a @ https://me:word@example.invalid/a-1.zip#sha256=" + "A" * 64,
+        "b @ https://example.invalid/b-1.zip#subdirectory=x",
+        "c @ file:../c",
+        "d @ git+https://example.invalid/d",
+    ]
+    wanted, problems = wanted_by({"project": {"dependencies": lines}})
+    assert problems == ()
+    assert [wish.url for wish in wanted] == [
+        "https://example.invalid/a-1.zip#sha256=" + "a" * 64,
+        "https://example.invalid/b-1.zip",
+        None,
+        "git+https://example.invalid/d",
+    ]
+    tables = {"e": {"url": "https://example.invalid/e-1.zip"}, "f": {"path": "../f"}, "g": "*"}
+    wanted, _ = wanted_by({"tool": {"poetry": {"dependencies": tables}}})
+    assert [wish.url for wish in wanted] == ["https://example.invalid/e-1.zip", None, None]
+
+
 def test_what_no_tool_can_read_is_told():
     wanted, problems = wanted_by({"project": {"dependencies": ["a b"]}})
     assert not wanted

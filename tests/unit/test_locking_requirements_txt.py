@@ -177,6 +177,23 @@ class TestPlaces:
             "expected far @ https://example.invalid/far-2.0.tar.gz, got https://example.invalid/far-1.0.tar.gz",
         ]
 
+    @pytest.mark.parametrize("form", ["far @ {url}#sha256={sha}", "far @ {url} --hash=sha256:{sha}", "far @ {url}"])
+    def test_a_wish_with_a_digest_is_met_by_that_file_alone(self, tmp_path, form):
+        url = "https://{}example.invalid/far-1.0.tar.gz"
+        locked = f"far @ {url.format('')} --hash=sha256:{SHA}\n"
+        wish = form.format(url=url.format("me:word@"), sha=SHA)
+        assert read(tmp_path, {"requirements.in": wish, "requirements.txt": locked}).pins[0].sha256s == {SHA}
+        other = "1" * 64
+        files = {"requirements.in": form.format(url=url.format("me:word@"), sha=other), "requirements.txt": locked}
+        if "sha" not in form:
+            assert read(tmp_path, files).pins
+            return
+        (said,) = refused(tmp_path, files)
+        shown = url.format("")
+        assert said.endswith(f": expected far @ {shown}#sha256={other}, got {shown}#sha256={SHA}")
+        also = locked.replace("\n", f" --hash=sha256:{other}\n")
+        assert refused(tmp_path, {**files, "requirements.txt": also}), "the lock allows a second file"
+
     @pytest.mark.parametrize(
         ("line", "url"),
         [

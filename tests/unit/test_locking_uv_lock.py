@@ -96,6 +96,19 @@ def test_of_several_versions_the_edge_names_the_one_for_the_target(tmp_path):
     assert pins(read(tmp_path, pyproject("n"), text, old), old) == {"n": "1.0"}
 
 
+@pytest.mark.parametrize("first", ["1.0", "2.0"])
+def test_where_the_edge_names_no_version_the_markers_of_the_versions_tell(tmp_path, first):
+    """As for a wish whose only fork is the version: the edges of the project have no marker of their own."""
+    versions = [
+        package("n", "1.0", more="resolution-markers = [\"python_full_version < '3.12'\", \"os_name == 'nt'\"]"),
+        package("n", "2.0", more="resolution-markers = [\"python_full_version >= '3.12'\"]"),
+    ]
+    text = lock(root("{ name = 'n' }"), *(versions if first == "1.0" else reversed(versions)))
+    old = Target(Runtime(11), X86.architecture)
+    assert pins(read(tmp_path, pyproject("n"), text)) == {"n": "2.0"}
+    assert pins(read(tmp_path, pyproject("n"), text, old), old) == {"n": "1.0"}
+
+
 def test_extras_bring_their_own_dependencies_and_conflicting_ones_that_nobody_asked_for_do_not(tmp_path):
     text = lock(
         root('{ name = "a", extra = ["fast"] }'),
@@ -230,6 +243,14 @@ def test_names_that_the_project_overrides_are_told_to_whoever_compares_with_meta
     manifest = '[manifest]\noverrides = [{ name = "Old_Name", specifier = "==1.0" }]\nexcludes = ["gone"]'
     got = read(tmp_path, pyproject("a"), lock(root('{ name = "a" }'), package("a"), more=manifest))
     assert got.overrides == {"old-name", "gone"}
+
+
+@pytest.mark.parametrize("wish", ["a>=2", "a @ https://example.invalid/a-2.zip"])
+def test_an_override_is_what_was_meant_whatever_the_wish_says(tmp_path, wish):
+    text = lock(
+        root('{ name = "a" }'), package("a"), more='[manifest]\noverrides = [{ name = "a", specifier = "==1.0" }]'
+    )
+    assert pins(read(tmp_path, pyproject(wish), text)) == {"a": "1.0"}
 
 
 @pytest.mark.parametrize(

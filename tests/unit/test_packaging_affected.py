@@ -8,7 +8,10 @@ from build.digest import Digest
 from build.errors import InputError
 from build.locking.locks import read_locks
 from build.packaging.affected import affected, changed_since, matrix
-from tests.builders import function_spec, layer_spec, make_workspace, write_files
+from build.project import snapshot as snapshots
+from build.project.snapshot import snapshot
+from build.store.outcomes import remember_outcome, unchanged_outcome
+from tests.builders import ARM, X86, function_spec, layer_spec, make_workspace, write_files
 
 
 @pytest.fixture
@@ -34,8 +37,10 @@ def repository(tmp_path):
 
 
 def git(root: Path, *words: str) -> str:
-    identity = ["-c", "user.name=tests", "-c", "user.email=tests@example.invalid", "-c", "commit.gpgsign=false"]
-    return subprocess.run(["git", *identity, *words], cwd=root, check=True, capture_output=True, text=True).stdout
+    settings = ["user.name=tests", "user.email=tests@example.invalid", "commit.gpgsign=false"]
+    settings.append("protocol.file.allow=always")  # or no submodule comes from a folder
+    argv = ["git", *(word for setting in settings for word in ("-c", setting)), *words]
+    return subprocess.run(argv, cwd=root, check=True, capture_output=True, text=True).stdout
 
 
 def commit(root: Path) -> None:
@@ -110,6 +115,74 @@ def test_a_file_that_src_links_to_touches_the_function(repository):
     assert touched(repository).functions == {"stock": ("shared/code.py",)}
 
 
+def test_what_a_linked_folder_of_a_project_holds_touches_who_requires_it(repository):
+    write_files(repository, {"shared/code.py": ""})
+    (repository / "libs/money/code").symlink_to("../../shared")
+    commit(repository)
+    write_files(repository, {"shared/code.py": "X = 1"})
+    assert touched(repository).functions.keys() == {"greeting", "orders"}
+
+
+PIN = f"six==1.0 --hash=sha256:{'0' * 64}\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "shared"),
+    [
+        ({"requirements.txt": "-r ../../shared/base.txt\n"}, {"base.txt": PIN}),
+        ({"requirements.txt": "-r ../../shared/a.txt\n"}, {"a.txt": "-r base.txt\n", "base.txt": PIN}),
+        ({"requirements.in": "-r ../../shared/base.txt\n", "requirements.txt": PIN}, {"base.txt": "six\n"}),
+        ({"requirements.in": "six\n-c ../../shared/base.txt\n", "requirements.txt": PIN}, {"base.txt": "six<2\n"}),
+    ],
+)
+def test_a_requirements_file_beside_touches_who_names_it_and_has_it_built_anew(repository, monkeypatch, files, shared):
+    monkeypatch.setattr(snapshots, "_RACY_NS", 0)
+    write_files(repository / "shared", shared)
+    write_files(repository / "functions/stock", files)
+    commit(repository)
+    workspace = workspace_of(repository)
+    beside = [str(path.relative_to(repository)) for path in read_locks(workspace)["functions/stock"].beside]
+    remember_outcome(repository, "dev", {"told": "again"}, before=snapshot(repository), beside=beside, files=[])
+    assert unchanged_outcome(repository, "dev") == {"told": "again"}
+    write_files(repository, {"shared/base.txt": f"# changed\n{shared['base.txt']}"})
+    found = affected([workspace], read_locks(workspace), changed_since(repository, "HEAD"))
+    assert found.functions == {"stock": ("shared/base.txt",)}
+    assert unchanged_outcome(repository, "dev") is None
+
+
+def test_constraints_of_another_repository_are_none_of_ours(repository, tmp_path):
+    write_files(tmp_path, {"elsewhere.txt": "six<2\n"})
+    files = {"requirements.in": "six\n-c ../../../elsewhere.txt\n", "requirements.txt": PIN}
+    write_files(repository / "functions/stock", files)
+    assert read_locks(workspace_of(repository))["functions/stock"].beside == ()
+
+
+@pytest.mark.parametrize("change", ["committed", "uncommitted", "untracked"])
+def test_a_submodule_touches_who_requires_a_project_within_it(repository, tmp_path, change):
+    vendor = write_files(tmp_path / "vendor", {"pkg/pyproject.toml": '[project]\nname = "pkg"\n', "README.md": ""})
+    git(vendor, "init", "--quiet")
+    commit(vendor)
+    git(repository, "submodule", "--quiet", "add", str(vendor), "vendor")
+    git(repository, "config", "--file", ".gitmodules", "submodule.vendor.ignore", "all")
+    wish = "../../vendor/pkg\n"
+    write_files(repository / "functions/stock", {"requirements.in": wish, "requirements.txt": wish})
+    commit(repository)
+    workspace = workspace_of(repository)
+    locks = read_locks(workspace)
+    assert affected([workspace], locks, changed_since(repository, "HEAD")).functions == {}
+    write_files(repository / "vendor", {"pkg/new.py" if change == "untracked" else "pkg/pyproject.toml": "# changed"})
+    if change == "committed":
+        commit(repository / "vendor")
+    assert affected([workspace], locks, changed_since(repository, "HEAD")).functions == {"stock": ("vendor",)}
+
+
+def test_what_git_ignores_touches_nothing(repository):
+    write_files(repository, {".gitignore": "*.log\n"})
+    commit(repository)
+    write_files(repository, {"functions/orders/src/app.log": ""})
+    assert touched(repository).functions == {}
+
+
 def test_committed_and_uncommitted_changes_since_an_older_revision_count(repository):
     write_files(repository, {"functions/orders/src/app.py": "1"})
     commit(repository)
@@ -176,6 +249,25 @@ def test_a_layer_of_any_env_counts(repository):
     bare = replace(workspace, functions=tuple(replace(spec, layers=()) for spec in workspace.functions))
     found = affected([bare, workspace], locks_of(workspace), changed_since(repository, "HEAD"))
     assert found.functions.keys() == {"orders", "stock"}
+
+
+def test_a_project_that_only_the_target_of_another_env_needs_counts(repository):
+    arm_only = "platform_machine == 'aarch64'"
+    edge = f"{{ name = 'money', marker = \"{arm_only}\" }}"
+    project = f'[project]\nname = "stock"\nversion = "0"\ndependencies = ["money ; {arm_only}"]\n'
+    text = (
+        'version = 1\n[[package]]\nname = "stock"\nversion = "0"\nsource = { virtual = "." }\n'
+        f'dependencies = [{edge}]\n[[package]]\nname = "money"\nsource = {{ directory = "../../libs/money" }}\n'
+    )
+    write_files(repository / "functions/stock", {"pyproject.toml": project, "uv.lock": text})
+    write_files(repository / "libs/money", {"pyproject.toml": '[project]\nname = "money"\nversion = "1"\n'})
+    commit(repository)
+    write_files(repository, {"libs/money/money.py": "X = 1"})
+    folder = repository / "functions/stock"
+    envs = [make_workspace(repository, functions=(function_spec(folder, target=target),)) for target in (X86, ARM)]
+    assert read_locks(envs[0])["functions/stock"].beside == ()
+    found = affected(envs, read_locks(envs[0]), changed_since(repository, "HEAD"))
+    assert found.functions == {"stock": ("libs/money/money.py",)}
 
 
 # ── the matrix ────────────────────────────────────────────────────────────────────────────────

@@ -11,8 +11,9 @@ from build.errors import FindingsError, InputError
 from build.locking.locks import read_locks
 from build.model import Runtime, Target
 from build.store.objects import Store
+from build.wheels import fetch
 from build.wheels.fetch import _take_in
-from build.wheels.resolve import Request, _walk, require, resolve
+from build.wheels.resolve import Request, _walk, require, resolve, walk_known
 from build.wheels.surveys import surveyed
 from tests.builders import ARM, X86, function_spec, lock_line, make_wheel, make_workspace, write_files
 
@@ -85,6 +86,46 @@ class TestAWheelWhoseFileIsGone:
         with pytest.raises(FindingsError, match="other wheels than it did") as caught:
             require([other], requests, store, on_progress=lambda _: None)
         assert caught.value.facts[0].startswith("lost 1.0: expected lost-1.0-py3-none-any.whl")
+
+
+class TestWalkingWhatIsKnown:
+    """What `lock --check` tells without an index."""
+
+    @pytest.fixture
+    def walked(self, tmp_path):
+        app = make_wheel(tmp_path, "app", requires=["base", 'tracer ; extra == "tracer"'])
+        wheels = {wheel.name: wheel for wheel in (app, *(make_wheel(tmp_path, name) for name in ("base", "tracer")))}
+        store = Store(tmp_path / "store")
+
+        def walk(wanted, *pins, held=("app", "base", "tracer")):
+            for name in held:
+                with store.scratch() as folder:
+                    draft = shutil.copy(wheels[name].path, folder / "draft")
+                    store.keep(draft, store.wheel(wheels[name].digest, wheels[name].path.name))
+            files = {"requirements.in": f"{wanted}\n", "requirements.txt": "".join(lock_line(wheels[p]) for p in pins)}
+            return walk_known(requests_of(tmp_path, {"one": files}), store)
+
+        return walk
+
+    def test_a_lock_that_a_build_would_take_is_fine(self, walked):
+        assert walked("app[tracer]", "app", "base", "tracer") == frozenset()
+        assert walked("", held=()) == frozenset()
+
+    def test_an_extra_without_its_pins_is_told(self, walked):
+        with pytest.raises(InputError) as caught:
+            walked("app[tracer]", "app", "base")
+        where = f"functions/one/requirements.txt, {X86}"
+        assert caught.value.facts == (f'{where}: tracer; extra == "tracer" is missing, wanted by app',)
+
+    def test_a_pin_too_many_is_told(self, walked):
+        with pytest.raises(InputError) as caught:
+            walked("app", "app", "base", "tracer")
+        where = f"functions/one/requirements.txt, {X86}"
+        assert caught.value.facts == (f"{where}: tracer 1.0 is locked, but nothing wants it",)
+
+    def test_where_a_wheel_is_not_here_nothing_is_claimed_and_nothing_fetched(self, walked, monkeypatch):
+        monkeypatch.setattr(fetch, "run_pip", None)
+        assert walked("app[tracer]", "app", "base", held=["app"]) == {"functions/one"}
 
 
 MAC = {"sys_platform": "darwin", "platform_system": "Darwin", "platform_machine": "arm64", "os_name": "posix"}

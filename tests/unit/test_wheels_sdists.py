@@ -58,6 +58,39 @@ def test_a_copy_leaves_behind_what_earlier_builds_left(tmp_path):
     assert {path.relative_to(copy).as_posix() for path in copy.rglob("*") if path.is_file()} == kept.keys()
 
 
+def test_the_key_is_of_what_is_copied_and_of_nothing_else(tmp_path):
+    shared = write_files(tmp_path / "shared", {"code.py": "x = 1\n"})
+    project = write_files(tmp_path / "demo", {"pyproject.toml": "", "src/demo.py": "", ".version": "1"})
+    (project / "src/linked").symlink_to("../../shared")
+    key = content_of(pin(folder=project))
+    left = (
+        "src/.demo.py.swp",
+        "src/demo.py~",
+        "build/lib/demo.py",
+        "dist/demo.whl",
+        ".git/x",
+        "src/demo.pyo",
+        ".DS_Store",
+    )
+    write_files(project, dict.fromkeys(left, "x"))
+    assert content_of(pin(folder=project)) == key
+    copy = _copied(project, tmp_path / "copy")
+    assert {path.relative_to(copy).as_posix() for path in copy.rglob("*") if path.is_file()} == {
+        *("pyproject.toml", "src/demo.py", ".version", "src/linked/code.py")
+    }
+    write_files(shared, {"code.py": "x = 2\n"})
+    assert content_of(pin(folder=project)) != key
+
+
+def test_links_in_a_circle_end(tmp_path):
+    project = write_files(tmp_path / "demo", {"a/one.py": "", "b/two.py": ""})
+    for place, target in (("top", "."), ("a/b", "../b"), ("b/a", "../a")):
+        (project / place).symlink_to(target)
+    copy = _copied(project, tmp_path / "copy")
+    assert (copy / "a/b/two.py").is_file()
+    assert not (copy / "top").exists()
+
+
 def test_a_source_folder_called_build_is_no_output(tmp_path):
     project = write_files(tmp_path / "demo", {"build/__init__.py": "x = 1\n"})
     assert (_copied(project, tmp_path / "copy") / "build/__init__.py").is_file()

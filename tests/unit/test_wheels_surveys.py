@@ -141,11 +141,6 @@ def test_bytecode_that_a_wheel_brings_stays_out_unless_it_is_a_module_of_its_own
     assert modules(survey(make_wheel(tmp_path, "demo", files=files))) == ["demo/a.py", "demo/c.pyc"]
 
 
-def test_path_files_which_never_run_on_lambda_are_told(tmp_path, survey):
-    files = {"demo.pth": "import demo\n", "demo/data.pth": "", "demo-1.0.data/purelib/other.pth": ""}
-    assert survey(make_wheel(tmp_path, "demo", files=files)).pth == ("demo.pth", "other.pth")
-
-
 def tree_of(wheel, survey):
     return entries_of(survey(wheel).members, wheel.path, wheel.name)
 
