@@ -158,11 +158,11 @@ class _Scope:
 
     def __init__(self, tree: ast.Module, minor: int) -> None:
         self._tree = tree
-        self.certain = {"TYPE_CHECKING": False, "version_info": (3, minor, object())}  # no patch release is the least
+        self.certain = {"TYPE_CHECKING": False, "version_info": (3, minor, object())}  # any patch release
 
     @cached_property
     def meant(self) -> Mapping[str, ast.expr]:
-        """Names that are bound once, to what; those that handlers of a failed import name, to `_FIND_SPEC`."""
+        """Names that are bound once, to what; those that handlers of a failed import bind, to `_FIND_SPEC`."""
         bound: Counter[str] = Counter()
         values: dict[str, ast.expr] = {}
         told: set[str] = set()
@@ -179,7 +179,9 @@ class _Scope:
                     values[asname or whole] = ast.Name(whole)
                 case ast.Try() if any(isinstance(each, ast.Import | ast.ImportFrom) for each in node.body):
                     names = (each for handler in node.handlers for each in ast.walk(handler))
-                    told |= {each.id for each in names if isinstance(each, ast.Name)}
+                    told |= {
+                        each.id for each in names if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
+                    }
                 case _:
                     pass
         once = {name: value for name, value in values.items() if bound[name] == 1}
@@ -322,7 +324,7 @@ def _bind_hidden(tree: ast.Module, names: dict[str, Definition]) -> None:
 
 def _bind_target(target: ast.expr, value: ast.expr, names: dict[str, Definition]) -> None:
     if isinstance(target, ast.Name):
-        names[target.id] = _lambda(value) if isinstance(value, ast.Lambda) else Definition(target.lineno, "")
+        names[target.id] = _function(value) if isinstance(value, ast.Lambda) else Definition(target.lineno, "")
     elif isinstance(target, ast.Tuple | ast.List):
         for element in target.elts:
             _bind_target(element, element, names)
@@ -330,17 +332,15 @@ def _bind_target(target: ast.expr, value: ast.expr, names: dict[str, Definition]
         _bind_target(target.value, value, names)
 
 
-def _function(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Definition:
-    kind = "async def" if isinstance(node, ast.AsyncFunctionDef) else "generator" if _yields(node) else "def"
-    return Definition(node.lineno, kind, bool(node.decorator_list), _takes_two(node.args), ast.unparse(node.args))
+def _function(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> Definition:
+    other = {ast.AsyncFunctionDef: "async def", ast.Lambda: "lambda"}.get(type(node))
+    kind = other or ("generator" if _yields(node) else "def")
+    decorated = bool(getattr(node, "decorator_list", ()))
+    return Definition(node.lineno, kind, decorated, _takes_two(node.args), ast.unparse(node.args))
 
 
-def _lambda(node: ast.Lambda) -> Definition:
-    return Definition(node.lineno, "lambda", False, _takes_two(node.args), ast.unparse(node.args))
-
-
-def _yields(function: ast.FunctionDef) -> bool:
-    waiting: list[ast.AST] = [*function.body]
+def _yields(function: ast.AST) -> bool:
+    waiting = list(ast.iter_child_nodes(function))
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.Yield | ast.YieldFrom):

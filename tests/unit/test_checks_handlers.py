@@ -112,6 +112,42 @@ def test_an_async_handler_is_an_error(tmp_path):
     assert "async handlers are never awaited by Lambda" in finding.message
 
 
+@pytest.mark.parametrize(
+    ("source", "rule", "place"),
+    [
+        ("from impl import handler", "handler-async", "src/impl.py:1"),
+        ("from impl import one as handler", "handler-arguments", "src/impl.py:2"),
+        ("from impl.deep import handler", "handler-generator", "src/impl/deep.py:1"),
+    ],
+)
+def test_a_handler_that_another_module_of_the_folder_defines_is_judged_there(tmp_path, source, rule, place):
+    deep = {"src/impl/__init__.py": "", "src/impl/deep.py": "def handler(event, context): yield 1"}
+    flat = {"src/impl.py": "async def handler(event, context): ...\ndef one(event): ..."}
+    (finding,) = findings(tmp_path, {"src/app.py": source, **(deep if "deep" in source else flat)})
+    assert (finding.rule, finding.severity) == (rule, Severity.ERROR)
+    assert place in finding.message
+
+
+def test_a_relative_import_of_a_handler_is_followed_too(tmp_path):
+    files = {"src/pkg/__init__.py": "from .impl import handler", "src/pkg/impl.py": "def handler(event): ..."}
+    assert rules(tmp_path, files, handler="pkg.handler") == ["handler-arguments"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import sys\nif sys.version_info >= (3, 8):\n    {good}\nelse:\n    {bad}",
+        "import sys\nif sys.platform == 'win32':\n    {bad}\nelse:\n    {good}",
+        "try:\n    import json\n    {good}\nexcept ImportError:\n    {bad}",
+        "{good}\ntry:\n    import json\nexcept ImportError:\n    {bad}",
+    ],
+)
+def test_of_several_definitions_the_one_that_lambda_comes_to_is_judged(tmp_path, source):
+    good, bad = "def handler(event, context): ...", "def handler(event): ..."
+    assert rules(tmp_path / "good", {"src/app.py": source.format(good=good, bad=bad)}) == []
+    assert rules(tmp_path / "bad", {"src/app.py": source.format(good=bad, bad=good)}) == ["handler-arguments"]
+
+
 @pytest.mark.parametrize("body", ["yield 1", "for x in event:\n        yield x", "return (yield from event)"])
 def test_a_handler_that_yields_is_an_error(tmp_path, body):
     (finding,) = findings(tmp_path, {"src/app.py": f"def handler(event, context):\n    {body}"})

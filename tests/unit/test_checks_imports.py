@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from build.checks import facts
+from build.checks.modules import parsed
 from build.checks.stdlib import stdlib_of
 from build.model import Runtime, Severity
 from tests.checking import HANDLER, Repository
@@ -58,6 +60,23 @@ def test_what_the_zip_the_runtime_and_the_standard_library_hold_can_be_imported(
         ("with open('x') as f:\n    import yaml", ["yaml"]),
         ("try:\n    import yaml\nexcept ValueError:\n    pass", ["yaml"]),
         ("try:\n    pass\nfinally:\n    import yaml", ["yaml"]),
+        ("try:\n    pass\nexcept ImportError:\n    pass\nfinally:\n    import yaml", ["yaml"]),
+        ("try:\n    import json\nexcept ImportError:\n    pass\nelse:\n    import yaml", ["yaml"]),
+        ("try:\n    import yaml\nexcept ImportError:\n    print('add it')\n    raise", ["yaml"]),
+        ("try:\n    import yaml\nexcept ImportError as e:\n    raise RuntimeError from e", ["yaml"]),
+        ("try:\n    import json\nexcept ImportError:\n    pass\nexcept ValueError:\n    import yaml", ["yaml"]),
+        ("try:\n    import tomli\nexcept ImportError:\n    import toml", ["toml"]),
+        (
+            "try:\n import one\nexcept ImportError:\n try:\n  import two\n except ImportError:\n  import three",
+            ["three"],
+        ),
+        ("import sys\nif sys.platform == 'linux':\n    import yaml", ["yaml"]),
+        ("import os\nif os.name != 'nt':\n    import yaml", ["yaml"]),
+        ("import sys\nif sys.version_info[0] >= 3 and sys.version_info.major == 3:\n    import yaml", ["yaml"]),
+        ("if True:\n    import yaml", ["yaml"]),
+        ("DEBUG = False\nif input():\n    DEBUG = True\nif DEBUG:\n    import yaml", ["yaml"]),
+        ("LOOP = LOOP\nif LOOP:\n    import yaml", ["yaml"]),
+        ("if type(1).__name__ == 'int':\n    import yaml", ["yaml"]),
         ("import requests.adaptrs", ["requests.adaptrs"]),
         ("from requests.adaptrs import HTTPAdapter", ["requests.adaptrs"]),
         ("import requests.adapters.http", ["requests.adapters.http"]),
@@ -73,7 +92,24 @@ def test_what_none_of_them_holds_is_an_error(tmp_path, source, names):
     "source",
     [
         "try:\n    import yaml\nexcept ImportError:\n    yaml = None",
-        "try:\n    import yaml\nexcept (KeyError, ModuleNotFoundError):\n    import ruamel",
+        "try:\n    import yaml\nexcept (KeyError, ModuleNotFoundError):\n    import requests",
+        "try:\n    import requests\nexcept ImportError:\n    import yaml",
+        "try:\n import yaml\nexcept ImportError:\n try:\n  import requests\n except ImportError:\n  import cv2",
+        "try:\n    import yaml, requests\nexcept ImportError:\n    print(1)\n    yaml = None",
+        "ERRS = (ImportError, AttributeError)\ntry:\n    import yaml\nexcept ERRS:\n    yaml = None",
+        "try:\n    import yaml\n    HAS = True\nexcept ImportError:\n    HAS = False\nif HAS:\n    import yaml.loader",
+        "import importlib.util\nif importlib.util.find_spec('yaml'):\n    import yaml",
+        "from importlib.util import find_spec\nHAS = find_spec('yaml') is not None\nif HAS:\n    import yaml",
+        "if False:\n    import yaml",
+        "MYPY = False\nif MYPY:\n    import yaml",
+        "MYPY: bool = False\nif not MYPY:\n    import json\nelse:\n    import yaml",
+        "from typing import TYPE_CHECKING as TC\nif TC:\n    import yaml",
+        "import sys\nif sys.platform == 'linux':\n    import json\nelse:\n    import yaml",
+        "import sys\nif sys.platform.startswith('win') or sys.platform in ('darwin', 'cygwin'):\n    import yaml",
+        "import platform\nif platform.machine() == 'aarch64':\n    import yaml",
+        "import sys\nif sys.version_info[0] < 3 or sys.version_info.minor < 11:\n    import yaml",
+        "import sys\nif sys.version_info[:2] < (3, 11) or (3, 14) <= sys.version_info:\n    import yaml",
+        "import sys\nif sys.version_info >= (3, 13, 2):\n    import yaml",
         "try:\n    import yaml\nexcept Exception:\n    yaml = None\nelse:\n    import yaml.loader",
         "try:\n    import yaml\nexcept:\n    yaml = None",
         "import contextlib\nwith contextlib.suppress(ImportError):\n    import yaml",
@@ -93,6 +129,18 @@ def test_imports_that_may_fail_or_never_run_on_lambda_are_not_asked_for(tmp_path
 def test_a_condition_on_the_version_is_decided_for_the_runtime(tmp_path):
     source = "import sys\nif sys.version_info >= (3, 11):\n    import tomllib\nelse:\n    import tomli"
     assert missing(tmp_path, source, runtime=10) == ["tomli"]
+
+
+def test_a_fallback_is_an_error_where_the_first_choice_is_not_there_either(tmp_path):
+    source = "try:\n    import tomllib\nexcept ModuleNotFoundError:\n    import tomli as tomllib"
+    assert missing(tmp_path / "new", source, runtime=11) == []
+    assert missing(tmp_path / "old", source, runtime=10) == ["tomli"]
+
+
+def test_what_follows_in_else_is_not_come_to_where_the_import_fails(tmp_path):
+    source = "try:\n    import {}\nexcept ImportError:\n    pass\nelse:\n    import yaml.loader"
+    assert missing(tmp_path / "there", source.format("requests")) == ["yaml"]
+    assert missing(tmp_path / "not", source.format("yaml")) == []
 
 
 def test_a_condition_on_a_variable_leaves_both_ways_open(tmp_path):
@@ -203,6 +251,10 @@ def test_a_wrong_name_among_its_own_modules_is_an_error(tmp_path, source, name, 
         "(engine := 1)",
         "def connect():\n    global engine",
         "globals()['engine'] = 1",
+        "vars()['engine'] = 1",
+        "locals().update(engine=1)",
+        "exec('engine = 1')",
+        "try:\n    import fast\nexcept ImportError:\n    engine = None",
         "def __getattr__(name): ...",
         "from sqlite3 import *",
         "first, (*engine,) = (), ()",
@@ -218,12 +270,22 @@ def test_a_top_level_module_has_no_package_to_import_from(tmp_path):
 
 
 def test_tests_that_lie_in_src_may_import_what_does_not_ship(tmp_path):
-    assert missing(tmp_path, "", {"test_app.py": "import pytest", "conftest.py": "import moto"}) == []
+    tests = {"test_app.py": "import pytest", "conftest.py": "import moto", "tests/events.py": "import hypothesis"}
+    assert missing(tmp_path, "", tests) == []
+
+
+def test_a_name_that_only_type_checkers_come_to_cannot_be_imported(tmp_path):
+    db = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from json import loads\n"
+    assert missing(tmp_path, "from db import loads", {"db.py": db}) == ["db.loads"]
 
 
 def test_syntax_that_is_newer_than_this_python_is_read_by_the_runtimes_own(tmp_path):
     newer = "type Alias = int\nimport yaml\ndef f[T](x: T) -> T: ..."
     assert missing(tmp_path, newer, runtime=13) == ["yaml"]
+
+
+def test_an_expression_too_deep_for_this_python_is_left_to_the_runtimes_own(tmp_path):
+    assert missing(tmp_path, f"import yaml\ntotal = {' + '.join(['1'] * 4000)}", runtime=13) == ["yaml"]
 
 
 # ── layers ────────────────────────────────────────────────────────────────────────────────────
@@ -371,10 +433,9 @@ def test_the_modules_of_every_runtime_are_those_that_type_checkers_know(minor):
 
 
 def test_reading_a_module_as_a_program_needs_nothing_but_python(tmp_path):
-    from build.checks import facts
-
     path = tmp_path / "app.py"
-    path.write_text("import yaml\ndef handler(event): yield 1")
+    source = "try:\n    import yaml\nexcept ImportError:\n    import cv2\nfrom .a import b\ndef handler(event): yield 1"
+    path.write_text(source)
     program = [sys.executable, "-I", "-S", facts.__file__, str(path), "13"]
     printed = subprocess.run(program, capture_output=True, text=True, check=True).stdout
-    assert facts.parsed(printed) == facts.facts_of(path.read_bytes(), 13)
+    assert parsed(printed) == facts.facts_of(path.read_bytes(), 13)

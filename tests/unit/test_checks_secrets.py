@@ -22,7 +22,16 @@ def found(tmp_path, text: str, path: str = "settings.py", *, rules: tuple[str, .
         (f"aws_secret_access_key = {SECRET}", "an AWS secret access key"),
         (f'"SecretAccessKey": "{SECRET}"', "an AWS secret access key"),
         (f"AWS_SECRET_ACCESS_KEY='{SECRET}'", "an AWS secret access key"),
+        (f"aws_secret_access_key: str = '{SECRET}'", "an AWS secret access key"),
+        (f"aws_secret_access_key: Final[str | None] = '{SECRET}'", "an AWS secret access key"),
+        (f"aws_secret_access_key: {SECRET}", "an AWS secret access key"),
+        (f'os.environ["AWS_SECRET_ACCESS_KEY"] = "{SECRET}"', "an AWS secret access key"),
+        (f'os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "{SECRET}")', "an AWS secret access key"),
+        (f"SECRET_KEY = b'{SECRET}'", "an AWS secret access key"),
         (f"{BEGIN.format('RSA ')}\n{BODY}\n{END.format('RSA ')}", "a private key"),
+        (f"KEY = '{BEGIN.format('RSA ')}\\n' + \\\n    '{BODY}\\n'", "a private key"),
+        (f"KEY = b'{BEGIN.format('RSA ')}\\n' \\\n    b'{BODY}\\n'", "a private key"),
+        (f'KEY = """{BEGIN.format("")}\\\n{BODY}\\\n"""', "a private key"),
         (f"KEY = '{BEGIN.format('')}\\n{BODY}\\n'", "a private key"),
         (f"KEY = (\n  '{BEGIN.format('EC ')}'\n  '{BODY}'\n)", "a private key"),
         (f"{BEGIN.format('RSA ')}\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES\n\n{BODY}", "a private key"),
@@ -52,6 +61,7 @@ def test_a_secret_is_an_error_that_names_its_line_and_never_shows_it(tmp_path, t
         "aws_secret_access_key = " + "0" * 40,
         "secret_key = os.environ['SECRET_KEY']",
         f"digest = '{SECRET}'",
+        f"secret_key, {SECRET}",
         f"X{KEY_ID}",
     ],
 )
@@ -59,7 +69,7 @@ def test_what_only_looks_like_a_secret_is_none(tmp_path, text):
     assert found(tmp_path, text) == []
 
 
-@pytest.mark.parametrize("path", [".netrc", ".pypirc", ".aws/credentials", "id_rsa"])
+@pytest.mark.parametrize("path", [".netrc", ".pypirc", ".npmrc", ".aws/credentials", "id_rsa"])
 def test_a_file_whose_name_promises_secrets_is_one(tmp_path, path):
     (finding,) = found(tmp_path, "machine example.invalid login me password hush", path)
     assert finding.message.endswith(f"src/{path}:1")

@@ -68,23 +68,28 @@ def test_tests_in_src_are_a_warning_and_modules_named_like_tests_are_none(tmp_pa
             "pkg/app_test.py": "class TestApp: ...",
             "test_results.py": "SCORES = {}",
             "latest.py": "",
+            "tests/data/big.json": "{}",
         }
     )
     (finding,) = repository.findings("tests-in-src")
-    assert finding.message == "tests ship with it: src/pkg/app_test.py, src/pkg/conftest.py, src/test_app.py"
+    assert (
+        finding.message
+        == "tests ship with it: src/pkg/app_test.py, src/pkg/conftest.py, src/test_app.py, src/tests/data/big.json"
+    )
 
 
 def test_what_editors_git_and_caches_leave_behind_does_not_ship(tmp_path):
     strays = """
-        .DS_Store Thumbs.db app.py~ .app.py.swp .#app.py app.py.orig app.py.rej .gitignore .coverage
+        .DS_Store Thumbs.db app.py~ .app.py.swp .#app.py app.py.orig app.py.rej app.py.bak .gitignore .coverage
         .git/HEAD .venv/bin/python .idea/a.xml .vscode/a.json .pytest_cache/x .mypy_cache/x .ruff_cache/x
+        .coveragerc .tox/x node_modules/x.js node_modules/.env prod.auto.tfvars
         .terraform/x terraform.tfstate terraform.tfstate.backup __pycache__/app.cpython-313.pyc
-        .env .env.production pkg/.env
+        .env .env.production pkg/.env prod.env .envrc
     """.split()
-    kept = ["app.py", "data/.hidden", "environment.env", "tests/data.json", "node_modules/x.js", "orig/x"]
+    kept = ["app.py", "data/.hidden", "environment.py", "tests/data.json", "orig/x"]
     write_files(tmp_path / "src", dict.fromkeys([*strays, *kept], ""))
     assert [file.path for file in read_source(tmp_path / "src", tmp_path)] == sorted(kept)
-    assert env_files(tmp_path / "src") == (".env", ".env.production", "pkg/.env")
+    assert env_files(tmp_path / "src") == (".env", ".env.production", ".envrc", "pkg/.env", "prod.env")
 
 
 def test_an_env_file_that_was_left_out_is_told(tmp_path):
@@ -128,6 +133,14 @@ def test_what_was_found_is_kept_until_something_it_follows_from_changes(tmp_path
     assert len(repository.findings()) == len(before) + 1
     repository.function({"app.py": HANDLER})
     assert repository.findings() == []
+
+
+def test_findings_are_made_anew_when_a_setting_they_follow_from_changes(tmp_path):
+    arn = "arn:aws:lambda:eu-central-1:123456789012:layer:datadog:7"
+    repository = Repository(tmp_path).function({}, layers=(arn,))
+    assert repository.findings() == []
+    repository.layer_sizes = {arn: 262_144_000}
+    assert [finding.rule for finding in repository.findings()] == ["function-size"]
 
 
 def test_findings_about_one_folder_do_not_depend_on_its_neighbours(tmp_path):

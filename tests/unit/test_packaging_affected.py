@@ -1,3 +1,4 @@
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,8 @@ from build.project import snapshot as snapshots
 from build.project.snapshot import snapshot
 from build.store.outcomes import remember_outcome, unchanged_outcome
 from tests.builders import ARM, X86, function_spec, layer_spec, make_workspace, write_files
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -191,6 +194,20 @@ def test_committed_and_uncommitted_changes_since_an_older_revision_count(reposit
     write_files(repository, {"functions/greeting/src/app.py": "1"})
     assert touched(repository).functions.keys() == {"stock", "greeting"}
     assert touched(repository, "HEAD~1").functions.keys() == {"orders", "stock", "greeting"}
+
+
+def test_a_branch_behind_main_is_not_affected_by_what_main_got_since_if_asked_as_the_page_says(repository):
+    (page,) = re.findall(r"base=(\$\(.*?\))", (ROOT / "docs/how-to/share-the-store.md").read_text("utf-8"))
+    git(repository, "switch", "--quiet", "--create", "branch")
+    write_files(repository, {"functions/orders/src/app.py": "1"})
+    commit(repository)
+    git(repository, "switch", "--quiet", "main")
+    write_files(repository, {"functions/stock/src/app.py": "1"})
+    commit(repository)
+    git(repository, "update-ref", "refs/remotes/origin/main", "main")
+    git(repository, "switch", "--quiet", "branch")
+    base = subprocess.run(["sh", "-c", f"echo {page}"], cwd=repository, check=True, capture_output=True, text=True)
+    assert touched(repository, base.stdout.strip()).functions.keys() == {"orders"}
 
 
 def test_deleted_and_renamed_functions_are_told_apart(repository):

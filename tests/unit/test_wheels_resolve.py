@@ -100,7 +100,7 @@ class TestWalkingWhatIsKnown:
         def walk(wanted, *pins, held=("app", "base", "tracer")):
             for name in held:
                 with store.scratch() as folder:
-                    draft = shutil.copy(wheels[name].path, folder / "draft")
+                    draft = Path(shutil.copy(wheels[name].path, folder / "draft"))
                     store.keep(draft, store.wheel(wheels[name].digest, wheels[name].path.name))
             files = {"requirements.in": f"{wanted}\n", "requirements.txt": "".join(lock_line(wheels[p]) for p in pins)}
             return walk_known(requests_of(tmp_path, {"one": files}), store)
