@@ -203,15 +203,15 @@ def _prefixes(name: str) -> Iterator[str]:
     return (".".join(parts[:count]) for count in range(1, len(parts) + 1))
 
 
-def _may_be_unseen(function: FunctionSpec, missing: str, build: Build) -> list[str]:
+def _may_be_unseen(function: FunctionSpec, missing: str, build: Build) -> tuple[str, ...]:
     """Return the layers by ARN that may hold ``missing``; none if what the zip has of it shuts them out."""
-    arns = list(function.layer_arns)
+    arns = function.layer_arns
     artifact = build.functions.get(function.name)
     if not arns or not artifact or missing.startswith("."):
-        return []
+        return ()
     zip_alone = space_of(artifact, (), function.target.runtime)
     above = zip_alone.found(missing.rpartition(".")[0]) if "." in missing else None
-    return [] if above and above.kind > Kind.FOLDER else arns
+    return () if above and above.kind > Kind.FOLDER else arns
 
 
 # ── how it is told ────────────────────────────────────────────────────────────────────────────

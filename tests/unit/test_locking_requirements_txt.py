@@ -221,6 +221,8 @@ class TestPlaces:
         assert (pin.version, pin.url, pin.sha256s) == ("1.17.0", wheel.path.as_uri(), {wheel.digest.hex})
         (said,) = refused(tmp_path, {**files, "requirements.txt": f"{line} --hash=sha256:{SHA}\n"})
         assert "expected the sha256 that the lock names" in said
+        (said,) = refused(tmp_path, {**files, "requirements.in": f"{line} --hash=sha256:{SHA}\n"})
+        assert said.startswith("functions/orders/requirements.in:1: ")
 
     @pytest.mark.parametrize(
         ("line", "said"),
