@@ -9,7 +9,7 @@ from typing import Any
 from build.project.snapshot import Snapshot, snapshot
 from build.store.objects import untouched
 
-_SHAPE = 1
+_SHAPE = 2
 """Of the file. Another shape counts as no outcome."""
 
 
@@ -21,7 +21,9 @@ def unchanged_outcome(root: Path, env: str) -> Mapping[str, Any] | None:
     try:
         kept = json.loads(_place(root, env).read_bytes())
         same = kept["shape"] == _SHAPE and kept["snapshot"] == snapshot(root, kept["beside"]).digest
-        if same and all(untouched(Path(path), size) for path, size in kept["files"]):
+        if same and all(
+            untouched(Path(path), size) and Path(path).stat().st_ino == inode for path, size, inode in kept["files"]
+        ):
             return dict(kept["outcome"])
     except (OSError, LookupError, TypeError, ValueError):  # none yet, or a torn one
         return None
@@ -35,9 +37,9 @@ def remember_outcome(
     *,
     before: Snapshot,
     beside: Iterable[str],
-    files: Iterable[tuple[Path, int]],
+    files: Iterable[Path],
 ) -> None:
-    """Keep ``outcome`` (JSON) of a build that saw the repository as ``before`` and made ``files``, with their sizes.
+    """Keep ``outcome`` (JSON) of a build that saw the repository as ``before`` and made ``files``.
 
     ``beside`` are projects of the repository outside functions/ and layers/ that it read, relative to ``root``.
     """
@@ -49,7 +51,7 @@ def remember_outcome(
         "shape": _SHAPE,
         "snapshot": now.digest,
         "beside": beside,
-        "files": [[str(path), size] for path, size in files],
+        "files": [[str(path), (status := path.stat()).st_size, status.st_ino] for path in files],
         "outcome": outcome,
     }
     place = _place(root, env)

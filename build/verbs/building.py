@@ -40,11 +40,9 @@ def _made(root: Path, env: str, only: str) -> dict[str, Any]:
         "layers": [report.artifact_json(each) for each in made.layer_artifacts],
     }
     kept = {kind: [{**row, "changed": False} for row in rows] for kind, rows in outcome.items()}
-    files = [(artifact.path, artifact.size_bytes) for artifact in made.artifacts]
-    exposed = workspace.generated / "build"
-    files += [(exposed / kind / f"{row['name']}.zip", row["size_bytes"]) for kind in outcome for row in outcome[kind]]
-    bills = [bill_of(artifact, workspace) for artifact in made.artifacts]
-    files += [(bill, bill.stat().st_size) for bill in bills]
+    files = [artifact.path for artifact in made.artifacts]
+    files += [workspace.generated / "build" / f"{artifact.place}.zip" for artifact in made.artifacts]
+    files += [bill_of(artifact, workspace) for artifact in made.artifacts]
     warnings = [report.warning_of(finding) for finding in built.findings]
     if not only:
         remember_outcome(root, env, {**kept, "warnings": warnings}, before=before, beside=built.beside, files=files)

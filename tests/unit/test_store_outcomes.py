@@ -34,7 +34,7 @@ def keep(root, *, beside=()):
         (folder / "a").write_bytes(b"zip")
         artifact = store.keep(folder / "a", root / ".artifacts/store/artifacts/a.zip")
     before = snapshot(root)
-    remember_outcome(root, "local", OUTCOME, before=before, beside=beside, files=[(artifact, 3)])
+    remember_outcome(root, "local", OUTCOME, before=before, beside=beside, files=[artifact])
     return artifact
 
 
@@ -88,6 +88,16 @@ def test_an_artifact_that_is_gone_or_was_written_to_ends_it(repository):
     artifact.write_bytes(b"abc")
     assert unchanged_outcome(repository, "local") is None
     keep(repository).unlink()
+    assert unchanged_outcome(repository, "local") is None
+
+
+def test_another_file_of_the_same_size_in_its_place_ends_it(repository):
+    """As a build of another env puts there."""
+    artifact = keep(repository)
+    store = Store(repository / ".artifacts/store")
+    with store.scratch() as folder:
+        (folder / "b").write_bytes(b"ZIP")
+        store.keep(folder / "b", artifact)
     assert unchanged_outcome(repository, "local") is None
 
 
