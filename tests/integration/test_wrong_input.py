@@ -84,13 +84,18 @@ def test_a_distribution_without_a_wheel_for_the_target_is_named(checkout, packag
     assert nothing_was_made(checkout)
 
 
-def test_a_corrupt_wheel_in_the_store_is_told_and_the_next_build_mends_it(checkout, package_index):
+def test_a_corrupt_wheel_in_the_store_is_found_by_verify_and_fetched_anew_where_it_is_needed(checkout, package_index):
     checkout.write("functions/orders/requirements.txt", lock_line(make_wheel(package_index, "six")))
     checkout.run("build")
     (stored,) = (checkout.root / ".artifacts/store/wheels").glob("*/*.whl")
-    stored.write_bytes(b"x" + stored.read_bytes()[1:])
-    assert "is not the file that was put there" in refused(checkout, "build", code=1)
+    right = stored.read_bytes()
+    stored.write_bytes(b"x" + right[1:])
+    checkout.write("functions/orders/src/app.py", "def handler(event, context):\n    return 2\n")
     checkout.run("build")
+    assert stored.read_bytes() == right
+    stored.write_bytes(b"x" + right[1:])
+    assert stored.name in refused(checkout, "store.verify", code=1)
+    assert not stored.exists()
 
 
 def test_a_function_beyond_250_mb_with_its_layers_is_refused(checkout, package_index):
