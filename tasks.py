@@ -34,6 +34,9 @@ def verb(**options: Any) -> Callable[[Verb], Verb]:
     def decorate(function: Verb) -> Verb:
         @functools.wraps(function)
         def run(*args: Any, **kwargs: Any) -> None:
+            # One that our caller closed, as `>&-` does, is None: then nobody reads it.
+            nobody = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (to the end)
+            sys.stdout, sys.stderr = sys.stdout or nobody, sys.stderr or nobody
             # A cancelled CI job sends SIGTERM: then, too, what runs is ended gently and locks are let go.
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
             try:

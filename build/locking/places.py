@@ -1,6 +1,7 @@
 """Where a distribution comes from when no index is asked: a URL, or a file or project of this repository."""
 
 import re
+import stat
 import tomllib
 from collections.abc import Container, Iterator
 from configparser import ConfigParser
@@ -210,8 +211,11 @@ def source_paths(project: Path) -> tuple[str, ...]:
 
 
 def digest_of(project: Path) -> Digest:
-    """Return the digest of the `files_of` a project and their paths."""
-    lines = [f"{path.relative_to(project).as_posix()}\0{Digest.of_file(path).hex}" for path in files_of(project)]
+    """Return the digest of the `files_of` a project, of their paths and of their execute bits, which wheels keep."""
+    lines = [
+        f"{path.relative_to(project).as_posix()}\0{Digest.of_file(path).hex}\0{path.stat().st_mode & stat.S_IXUSR}"
+        for path in files_of(project)
+    ]
     return Digest.of_bytes("\n".join(lines).encode("utf-8", "surrogateescape"))
 
 

@@ -9,8 +9,8 @@ module and ``index.json`` with ``made``, path of the ``.pyc`` in the archive →
 module → what the compiler said.
 """
 
-# No pathlib: it interns the parts of paths, and before 3.11 marshal writes a name otherwise that somebody else
-# holds, too. Bytecode of a module that says `store` would follow from where the store is.
+# No pathlib: it interns the parts of paths, and marshal writes a name otherwise that somebody else holds, too.
+# Bytecode of a module that says `store` would follow from where the store is.
 import json
 import sys
 import warnings

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from build.model import Build, Workspace
+from build.store.objects import untouched
 
 _HALF_MADE_AFTER_S = 3600
 
@@ -62,7 +63,7 @@ def _fill(folder: Path, wanted: Mapping[str, Path]) -> None:
 
 def _is_same(place: Path, artifact: Path) -> bool:
     with suppress(FileNotFoundError):
-        return place.samefile(artifact) or filecmp.cmp(place, artifact, shallow=False)
+        return place.samefile(artifact) or (untouched(place) and filecmp.cmp(place, artifact, shallow=False))
     return False
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +56,11 @@ def remember_outcome(
         "outcome": outcome,
     }
     place = _place(root, env)
-    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = place.with_name(f"{place.name}.{os.getpid()}")  # two builds may end at once
-    draft.write_text(json.dumps(kept), encoding="utf-8")
-    draft.replace(place)
+    with suppress(OSError):  # it only saves time
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = place.with_name(f"{place.name}.{os.getpid()}")  # two builds may end at once
+        draft.write_text(json.dumps(kept), encoding="utf-8")
+        draft.replace(place)
 
 
 def _place(root: Path, env: str) -> Path:

@@ -46,8 +46,8 @@ _COMPILE_ERROR = ": error: "
 _SHOWN_LINES = 4
 """Of a compiler's errors, and of the end of the output."""
 _OUT = (
-    "pin a version that has a wheel in requirements.in, then run `invoke lock`; "
-    'or ship the function as an image (package = "image"), or take it from a layer'
+    "ask for a version that has a wheel, then run `invoke lock`; or take it from a Lambda layer by ARN that was "
+    "built on Amazon Linux"
 )
 
 

@@ -4,7 +4,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-_LONGEST = 1024
+_LONGEST, _LONGEST_PART_BYTES = 1024, 255
 """Characters of a name. Linux takes 4,096 for a whole path; the longest name in 200 wheels had 148."""
 
 
@@ -14,12 +14,15 @@ def unsafe(names: Sequence[str]) -> Iterator[str]:
     everything = f"/{'/'.join(names)}/"
     # Quick for what is all right: this looks at some hundred kilobytes a few times, and not at every name.
     doubtful = any(part in everything for part in ("//", "/./", "/../", "\\", ":"))
-    if everything.isprintable() and not doubtful and max(map(len, names), default=0) <= _LONGEST:
+    most = _LONGEST_PART_BYTES if everything.isascii() else _LONGEST_PART_BYTES // 4
+    if everything.isprintable() and not doubtful and max(map(len, names), default=0) <= most:
         return
     for name in names:
         parts = name.split("/")
         if len(name) > _LONGEST:
             yield f"{name[:40]!r}… is {len(name)} characters long, expected at most {_LONGEST}"
+        elif max(len(part.encode()) for part in parts) > _LONGEST_PART_BYTES:
+            yield f"{name[:40]!r}… has a part that no file system takes, of more than {_LONGEST_PART_BYTES} bytes"
         elif not name or name.startswith("/") or ".." in parts or name[1:2] == ":":
             yield f"{name!r} points outside the wheel"
         elif "\\" in name or "" in parts or "." in parts or any(ord(c) < 0x20 or c == "\x7f" for c in name):

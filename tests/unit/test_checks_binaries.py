@@ -240,7 +240,8 @@ def test_a_layer_is_judged_by_itself_and_by_its_own_target(old_repository):
 
 
 def test_what_slimming_leaves_out_is_not_judged(repository):
-    repository.ships("fast", {"fast/tests/bad.so": make_elf(machine="aarch64", module="bad"), "fast/__init__.py": b""})
+    bad = make_elf(machine="aarch64", module="bad")
+    repository.ships("fast", {"fast/tests/bad.so": bad, "fast/tests/__init__.py": b"", "fast/__init__.py": b""})
     assert repository.errors == repository.warnings == []
 
 

@@ -277,6 +277,15 @@ def test_what_no_function_needs_to_run_is_left_out_and_counted(tmp_path, package
     assert names(kept) == {"app.py", *shipped, "fat/tests/test_x.py", "fat/x.pyi"}
 
 
+def test_data_in_a_folder_called_tests_ships(tmp_path, package_index):
+    """As dbt has its generic tests: SQL, and no module beside it."""
+    files = {"dbt/__init__.py": "", "dbt/include/tests/generic/builtin.sql": "select 1", "dbt/tests/test_x.py": ""}
+    dbt = make_wheel(package_index, "dbt", files={**files, "dbt/tests/data.json": "{}"})
+    spec = function(tmp_path, files={"requirements.txt": lock_line(dbt)})
+    shipped = names(built(make_workspace(tmp_path, functions=(spec,))).functions["orders"])
+    assert shipped == {"app.py", "dbt/__init__.py", "dbt/include/tests/generic/builtin.sql"}
+
+
 def test_tests_that_a_distribution_itself_imports_ship(tmp_path, package_index):
     files = {"odd/__init__.py": "from odd.tests import tools\n", "odd/tests/__init__.py": "", "odd/tests/tools.py": ""}
     odd = make_wheel(package_index, "odd", files=files)
