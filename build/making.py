@@ -1,4 +1,6 @@
-"""The first half of the road: from folders to artifacts that were checked. Nothing leaves this machine.
+"""The first half of the road: from folders to artifacts that were checked.
+
+Nothing leaves this machine, but for what a remote store in slipway.toml shares.
 
 discover → lock → resolve → assemble → check
 """

@@ -38,11 +38,6 @@ class Survey:
     """Slimming rules (`model.SLIMMING`) that would take something a module of the wheel asks for."""
     shared_objects: tuple[SharedObject, ...]
 
-    @property
-    def tests_are_imported(self) -> bool:
-        """True if a module outside a ``tests`` folder imports something below one."""
-        return "tests" in self.read_at_run_time
-
 
 def surveyed(wheel: Wheel, store: Store) -> Survey:
     """Return the survey of ``wheel``, made once and then remembered.
