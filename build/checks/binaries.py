@@ -8,6 +8,7 @@ from pathlib import Path
 from posixpath import basename, dirname, normpath
 from typing import NamedTuple
 
+from build.checks.distributions import wanted_in
 from build.checks.modules import files_of
 from build.checks.problem import Problem
 from build.digest import Digest
@@ -21,6 +22,8 @@ _LOADER_FOLDERS = ("/var/task", "/var/task/lib", "/opt/lib")
 """Those of LD_LIBRARY_PATH that artifacts fill: https://github.com/aws/aws-lambda-base-images, in each Dockerfile."""
 _MACH_O = tuple(bytes.fromhex(magic) for magic in ("cffaedfe", "cefaedfe", "cafebabe"))
 _LIBRARY_SUFFIXES = (".so", ".pyd", ".dylib")
+_FOR_ANY_LINUX = ("-linux_x86_64.whl", "-linux_aarch64.whl")
+"""How wheels end that somebody built without saying for which Linux; the public index takes none of them."""
 
 
 class _Placed(NamedTuple):
@@ -67,6 +70,23 @@ def doubtful(workspace: Workspace, build: Build, store: Store) -> Iterator[Probl
     hint = "if the code needs it, put what is lacking into src/lib, or a fitting version into the lock by `invoke lock`"
     for audit, owner, faults in _judged(workspace, build, store, certain=False):
         yield _problem(audit, owner, faults, hint)
+
+
+def compiled_here(workspace: Workspace, build: Build, store: Store) -> Iterator[Problem]:
+    """Warn of what was compiled here where other versions have a wheel: who made that knew what it is built with."""
+    places = {spec.identity: wanted_in(spec) for spec in workspace.specs}
+    for artifact in build.artifacts:
+        for each in artifact.distributions:
+            # `wheels.sdists.build_wheel` leaves the note.
+            others = store.recall("compiled", each.wheel, tuple) if each.filename.endswith(_FOR_ANY_LINUX) else None
+            if others:
+                yield Problem(
+                    subject=artifact.identity,
+                    message=f"{each.name} {each.version} was compiled here ({each.filename}), which no wheel of it fits, "
+                    "perhaps without libraries that its wheels bring; other versions have one that fits, "
+                    f"such as {' and '.join(others)}",
+                    hint=f"ask for {each.name} {others[0]} in {places[artifact.identity]}, then run `invoke lock`",
+                )
 
 
 _Judged = Iterator[tuple[_Audit, _Placed, tuple[_Fault, ...]]]
@@ -124,11 +144,16 @@ def _contents(spec: Spec, artifact: Artifact, target: Target, root: Path, store:
 
 def _wheels_of(distribution: Distribution, target: Target, store: Store) -> Iterator[Wheel]:
     """Yield its wheel, if ``target`` takes it; another runtime of the layer may have another."""
-    from packaging.utils import parse_wheel_filename
-
-    if not parse_wheel_filename(distribution.filename)[3].isdisjoint(profile_of(target).tags):
+    if _takes(target, distribution.filename):
         path = store.wheel(distribution.wheel, distribution.filename)
         yield Wheel(name=distribution.name, version=distribution.version, path=path, digest=distribution.wheel)
+
+
+@cache
+def _takes(target: Target, filename: str) -> bool:
+    from packaging.utils import parse_wheel_filename
+
+    return not parse_wheel_filename(filename)[3].isdisjoint(profile_of(target).tags)
 
 
 @cache

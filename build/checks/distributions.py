@@ -8,6 +8,8 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
+from build.model import Spec
+
 BUNDLED = frozenset(
     "awslambdaric boto3 botocore dateutil jmespath runtime_client s3transfer simplejson six snapshot_restore_py "
     "urllib3".split()
@@ -42,6 +44,12 @@ def wanted_files(folder: Path) -> list[Path]:
     """Return the files in ``folder`` that say what it wants, the one to edit first."""
     first = [folder / name for name in ("requirements.in", "pyproject.toml", "Pipfile")]
     return [path for path in dict.fromkeys([*first, *sorted(folder.glob("requirements*"))]) if path.is_file()]
+
+
+def wanted_in(spec: Spec) -> str:
+    """Return the file to edit for other distributions, as messages name it: ``functions/orders/requirements.in``."""
+    files = wanted_files(spec.folder)
+    return f"{spec.identity}/{files[0].name if files else 'requirements.in'}"
 
 
 def in_dev_group(distribution: str, folder: Path) -> str | None:

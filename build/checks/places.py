@@ -4,7 +4,8 @@ Follows `importlib.machinery.PathFinder`: the first place with a package or a mo
 has what is below it; folders without ``__init__`` count together, and only where nothing else has the name.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
@@ -14,11 +15,11 @@ from typing import NamedTuple
 from build.checks.distributions import BUNDLED
 from build.checks.stdlib import stdlib_of
 from build.model import Artifact, Runtime
-from build.zips.archives import read_back
-from build.zips.directory import Member
+from build.zips.archives import names_in, read_back
 from build.zips.inflating import inflated
 
-_SUFFIXES = (".py", ".so", ".pyc")
+_SUFFIXES = (".so", ".py", ".pyc")
+"""In the order in which importlib looks for them."""
 _DYNAMIC = (b"sys.modules", b"__path__", b"meta_path", b"_LazyModule", b"lazy_loader", b"__import__('pkg_resources')")
 """In the source of a package that may have modules which no file shows, as six.moves and tensorflow.keras."""
 
@@ -40,12 +41,44 @@ class Found(NamedTuple):
 
     kind: Kind
     zip: Path
-    member: Member | None
-    """The module, or the package's ``__init__``; None for a folder."""
+    path: str
+    """Of the module, or of the package's ``__init__``; empty for a folder."""
 
 
-Place = Mapping[str, Found]
-"""A folder on sys.path: what it has by dotted name."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder on sys.path, filled by zips that are unpacked over each other, the last one winning.
+
+    Few of its names are ever asked for, so they are looked up in the sorted paths of each zip, and nothing is built.
+    """
+
+    zips: tuple[Path, ...]
+    folder: str
+    """In the zips, with a ``/`` behind it; may be empty."""
+
+    def get(self, name: str) -> Found | None:
+        """Return what has the dotted ``name``."""
+        found = (self._in(path, name) for path in self.zips)
+        return max((each for each in reversed(list(found)) if each), key=lambda each: each.kind, default=None)
+
+    @property
+    def names(self) -> Iterator[str]:
+        """Yield every top-level module, maybe more than once."""
+        for path in self.zips:
+            for at in paths_in(path):
+                if at.startswith(self.folder):
+                    first, slash, _ = at.removeprefix(self.folder).partition("/")
+                    name = first if slash else _module(first)
+                    if name.isidentifier():
+                        yield name
+
+    def _in(self, path: Path, name: str) -> Found | None:
+        paths, stem = paths_in(path), self.folder + name.replace(".", "/")
+        package = _first_module(paths, f"{stem}/__init__.")
+        module = package or _first_module(paths, f"{stem}.")
+        if module:
+            return Found(Kind.PACKAGE if package else Kind.MODULE, path, module)
+        return Found(Kind.FOLDER, path, "") if next(_starting(paths, f"{stem}/"), None) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +92,7 @@ class Space:
     @property
     def names(self) -> set[str]:
         """Every top-level module."""
-        return {name for place in self.places for name in place if "." not in name} | self.outside
+        return {name for place in self.places for name in place.names} | self.outside
 
     def missing(self, name: str) -> str | None:
         """Return the first part of the dotted ``name`` that cannot be imported; None if all can."""
@@ -68,15 +101,15 @@ class Space:
         above: list[Found] = []
         for count in range(1, len(parts) + 1):
             part = ".".join(parts[:count])
-            holders = [place for place in places if part in place]
-            solid = next((place for place in holders if place[part].kind > Kind.FOLDER), None)
+            holders = [(place, found) for place in places if (found := place.get(part))]
+            solid = next((held for held in holders if held[1].kind > Kind.FOLDER), None)
             if solid:
-                above.append(solid[part])
-                places = (solid,) if solid[part].kind is Kind.PACKAGE else ()
+                above.append(solid[1])
+                places = solid[:1] if solid[1].kind is Kind.PACKAGE else ()
             elif count == 1 and part in self.outside:
                 return None
             elif holders:
-                places = holders
+                places = [place for place, _ in holders]
             else:
                 return None if any(map(_is_dynamic, above)) else part
         return None
@@ -85,7 +118,7 @@ class Space:
         """Return what has the dotted ``name`` among the places."""
         if self.missing(name):
             return None
-        holders = [place[name] for place in self.places if name in place]
+        holders = [found for place in self.places if (found := place.get(name))]
         return max(holders, key=lambda found: found.kind > Kind.FOLDER, default=None)
 
 
@@ -93,72 +126,46 @@ def space_of(function: Artifact | None, layers: Iterable[Artifact], runtime: Run
     """Return what code in ``function`` with ``layers`` can import; without a function, code in the layers."""
     zips = tuple(layer.path for layer in layers)
     # The order of Lambda's bootstrap, which build/local/runtime/bootstrap.py follows.
-    folders = [f"python/lib/{runtime}/site-packages/", "python/"]
-    places = [*([_place((function.path,), "")] if function else []), *(_place(zips, folder) for folder in folders)]
+    above = [Place(zips, folder) for folder in (f"python/lib/{runtime}/site-packages/", "python/")] if zips else []
+    places = (*([Place((function.path,), "")] if function else []), *above)
     outside = BUNDLED | stdlib_of(runtime.minor)
-    if any("_distutils_hack" in place for place in places):  # setuptools: a .pth of it brings distutils back
+    if any(place.get("_distutils_hack") for place in places):  # setuptools: a .pth of it brings distutils back
         outside |= {"distutils"}
-    return Space(tuple(place for place in places if place), outside)
+    return Space(places, outside)
 
 
 @lru_cache(_KEPT)
-def members_of(path: Path) -> tuple[Member, ...]:
-    """Return the files of an artifact; none if it is not there."""
-    return read_back(path) if path.is_file() else ()
+def paths_in(path: Path) -> tuple[str, ...]:
+    """Return the paths of the files of an artifact, sorted; none if it is not there."""
+    return tuple(sorted(names_in(path))) if path.is_file() else ()
 
 
-def forget() -> None:
-    """Read every artifact anew."""
-    members_of.cache_clear()
-    _place.cache_clear()
+def content_of(path: Path, member: str) -> bytes:
+    """Return the bytes of a file in the artifact at ``path``."""
+    with path.open("rb") as stream:
+        return b"".join(inflated(stream, next(each for each in read_back(path) if each.name == member)))
 
 
-@lru_cache(_KEPT)
-def _place(zips: tuple[Path, ...], folder: str) -> Place:
-    """Return what ``zips`` hold below ``folder``, unpacked over each other, the last one winning."""
-    place: dict[str, Found] = {}
-    for path in zips:
-        packages: dict[str, str | None] = {}
-        for member in members_of(path):
-            if member.name.startswith(folder):
-                _add(member, member.name[len(folder) :], path, packages, place)
-    return place
+def _starting(paths: Sequence[str], start: str) -> Iterator[str]:
+    for at in range(bisect_left(paths, start), len(paths)):
+        if not paths[at].startswith(start):
+            return
+        yield paths[at]
 
 
-def _add(member: Member, inner: str, path: Path, packages: dict[str, str | None], place: dict[str, Found]) -> None:
-    head, _, file = inner.rpartition("/")
-    if head not in packages:
-        packages[head] = _package(head, path, place)
-    package = packages[head]
-    stem = file.partition(".")[0]
-    if package is None or not file.endswith(_SUFFIXES) or not stem.isidentifier():
-        return
-    if stem == "__init__":
-        found = Found(Kind.PACKAGE, path, member)
-        name = package
-    else:
-        found = Found(Kind.MODULE, path, member)
-        name = f"{package}.{stem}" if package else stem
-    there = place.get(name)
-    # Sources before bytecode of the same module, which says nothing.
-    if there is None or there.kind < found.kind or (there.kind == found.kind and not file.endswith(".pyc")):
-        place[name] = found
+def _first_module(paths: Sequence[str], start: str) -> str:
+    """Return the file that a module is loaded from; compiled code goes before source, and that before bytecode."""
+    files = [path for path in _starting(paths, start) if "/" not in path[len(start) :] and path.endswith(_SUFFIXES)]
+    return min(files, key=lambda path: _SUFFIXES.index("." + path.rpartition(".")[2]), default="")
 
 
-def _package(head: str, path: Path, place: dict[str, Found]) -> str | None:
-    """Return the dotted name of a folder and note it with all above it; None where Python cannot look."""
-    parts = head.split("/") if head else []
-    if "__pycache__" in parts or not all(map(str.isidentifier, parts)):
-        return None
-    for count in range(1, len(parts) + 1):
-        place.setdefault(".".join(parts[:count]), Found(Kind.FOLDER, path, None))
-    return ".".join(parts)
+def _module(file: str) -> str:
+    return file.partition(".")[0] if file.endswith(_SUFFIXES) else ""
 
 
 def _is_dynamic(found: Found) -> bool:
     """Tell whether a module may have modules below it that no file shows; of compiled ones nothing is known."""
-    if not found.member or not found.member.name.endswith(".py"):
+    if not found.path.endswith(".py"):
         return True
-    with found.zip.open("rb") as stream:
-        source = b"".join(inflated(stream, found.member))
+    source = content_of(found.zip, found.path)
     return any(mark in source for mark in _DYNAMIC)

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from build.checks import binaries, handlers, imports, limits, modules, places, provider, secrets, sizes, sources
+from build.checks import binaries, handlers, imports, limits, modules, provider, secrets, sizes, sources
 from build.checks.distributions import wanted_files
 from build.checks.problem import Rule
 from build.digest import Digest
@@ -50,6 +50,7 @@ RULES = (
     Row("import-unseen", Severity.WARNING, imports.import_unseen),
     Row("compiled-code", Severity.ERROR, binaries.unfit),
     Row("compiled-code-doubtful", Severity.WARNING, binaries.doubtful),
+    Row("compiled-here", Severity.WARNING, binaries.compiled_here),
     Row("layer-import", Severity.WARNING, imports.layer_import_missing),
     Row("stdlib-shadowed", Severity.WARNING, sources.stdlib_shadowed),
     Row("distribution-shadowed", Severity.WARNING, sources.distribution_shadowed),
@@ -69,7 +70,6 @@ def check(workspace: Workspace, build: Build, store: Store) -> tuple[Finding, ..
     What was found is kept in ``store``, by everything it follows from.
     """
     modules.forget()
-    places.forget()
     secrets.forget()
     narrowed = [(spec, *_narrowed(spec, workspace, build)) for spec in workspace.specs]
     keys = {spec.identity: _key(spec, around, held) for spec, around, held in narrowed}

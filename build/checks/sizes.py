@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from build.checks.places import members_of
 from build.checks.problem import Problem
 from build.model import Artifact, Build, FunctionSpec, Workspace
 from build.project import quotas
 from build.store.objects import Store
+from build.zips.archives import read_back
 
 _SHOWN = 20
 _NEAR = 0.9
@@ -121,7 +121,8 @@ def _tables(parts: Sequence[Artifact]) -> tuple[str, ...]:
         *((each.size_bytes, f"{each.name} {each.version}", part) for part in parts for each in part.distributions),
         *((part.source_bytes, "its own src/", part) for part in parts if part.source_bytes),
     ]
-    files = [(member.size_bytes, member.name, part) for part in parts for member in members_of(part.path)]
+    there = [part for part in parts if part.path.is_file()]
+    files = [(member.size_bytes, member.name, part) for part in there for member in read_back(part.path)]
     return (*_table("largest distributions", distributions), *_table("largest files", files))
 
 

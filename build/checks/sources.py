@@ -6,14 +6,12 @@ from pathlib import PurePosixPath
 from build.checks.distributions import BUNDLED
 from build.checks.imports import is_test
 from build.checks.modules import facts_in, files_of, own_modules
-from build.checks.places import Kind, members_of, space_of
+from build.checks.places import Kind, content_of, paths_in, space_of
 from build.checks.problem import Problem
 from build.checks.stdlib import stdlib_of
 from build.model import Artifact, Build, FunctionSpec, Runtime, Spec, Workspace
 from build.packaging.sources import SourceFile, env_files
 from build.store.objects import Store
-from build.zips.directory import Member
-from build.zips.inflating import inflated
 
 _SHOWN_FILES = 5
 _TESTING = frozenset({"pytest", "unittest", "hypothesis"})
@@ -79,8 +77,8 @@ def env_file(workspace: Workspace, _build: Build, _store: Store) -> Iterator[Pro
 def startup_code(_workspace: Workspace, build: Build, _store: Store) -> Iterator[Problem]:
     """Warn of .pth files with code: Lambda's bootstrap reads those in /var/task and /opt/python at every cold start."""
     for artifact in build.artifacts:
-        read = [member for member in members_of(artifact.path) if _is_read_at_start(member.name)]
-        running = [member.name for member in read if _runs(artifact, member)]
+        read = [path for path in paths_in(artifact.path) if path.endswith(".pth") and _is_read_at_start(path)]
+        running = [path for path in read if _runs(artifact, path)]
         if running:
             yield Problem(
                 subject=artifact.identity,
@@ -110,7 +108,7 @@ def _other_holder(name: str, spec: Spec, workspace: Workspace, build: Build) -> 
     for artifact in build.artifacts:
         if artifact.identity != spec.identity:
             layers.append(artifact)
-        elif any(member.name in rivals for member in members_of(artifact.path)):
+        elif not rivals.isdisjoint(paths_in(artifact.path)):
             return "a distribution that ships with it"
     if isinstance(spec, FunctionSpec):
         found = space_of(None, layers, spec.target.runtime).found(name)
@@ -133,14 +131,11 @@ def _is_test(file: SourceFile, runtime: Runtime) -> bool:
     return is_named or bool(modules & _TESTING)
 
 
-def _is_read_at_start(member: str) -> bool:
-    return (
-        member.endswith(".pth") and not member.endswith(_NAMESPACES) and member.removeprefix("python/").count("/") == 0
-    )
+def _is_read_at_start(pth: str) -> bool:
+    return not pth.endswith(_NAMESPACES) and "/" not in pth.removeprefix("python/")
 
 
-def _runs(artifact: Artifact, member: Member) -> bool:
+def _runs(artifact: Artifact, pth: str) -> bool:
     """Tell whether a .pth file has a line that is run; the others name folders."""
-    with artifact.path.open("rb") as stream:
-        lines = b"".join(inflated(stream, member)).splitlines()
+    lines = content_of(artifact.path, pth).splitlines()
     return any(line.startswith((b"import ", b"import\t")) for line in lines)

@@ -7,6 +7,7 @@ are those on Lambda, so the bytes do not tell where they were made.
 """
 
 import json
+import marshal
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TypeVar
 from build import process
 from build.digest import Digest
 from build.model import Runtime, Wheel
+from build.packaging.compiler import ANY_PYTHON
 from build.packaging.sources import SourceFile, pack
 from build.project.interpreters import interpreter_of, release_of
 from build.store.objects import Store
@@ -22,7 +24,7 @@ from build.zips.archives import write_archive
 from build.zips.spill import Spill
 from build.zips.trees import DEFLATED, Entry, Tree, merge
 
-FORMAT = 4
+FORMAT = 5
 """Of bytecode and artifacts, part of their keys. Raise it when the same inputs shall give other bytes."""
 
 _File = TypeVar("_File", Entry, SourceFile)
@@ -89,25 +91,24 @@ def _compile(
 ) -> Mapping[str, str]:
     """Keep the overlay of ``modules`` at ``final``, unless own source does not compile; return path → reason."""
     wanted = [(e.path, str(e.source), e.offset, e.compressed_bytes, e.method == DEFLATED) for e in modules]
-    order = {"modules": wanted, "mount": mount, "checked": checked}
     # Not -I or -E, which ignore PYTHONHASHSEED: before 3.11 a set in a constant is written in the order of its hashes.
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     with store.scratch() as folder:
         made, overlay = folder / "made", folder / "overlay.zip"
         made.mkdir()
+        (made / "order").write_bytes(marshal.dumps((mount, checked, wanted), ANY_PYTHON))
         argv = [str(interpreter_of(runtime)), "-s", "-S", str(_COMPILER), str(made)]
         process.checked(
-            process.run(argv, stdin=json.dumps(order), env={**env, "PYTHONHASHSEED": "0"}),
+            process.run(argv, env={**env, "PYTHONHASHSEED": "0"}),
             doing=f"compiling {owner} for {runtime}",
             hint="run `invoke doctor` to check the interpreters",
         )
-        index: dict[str, dict[str, str]] = json.loads((made / "index.json").read_text(encoding="utf-8"))
-        if checked and index["failed"]:
-            return index["failed"]
+        index: tuple[dict[str, str], dict[str, str]] = marshal.loads((made / "index").read_bytes())  # noqa: S302 (ours)
+        compiled, failed = index
+        if checked and failed:
+            return failed
         with Spill(folder / "spill") as spill:
-            tree = merge(
-                spill.add(path, (made / name).read_bytes(), owner=owner) for path, name in index["made"].items()
-            )
+            tree = merge(spill.add(path, (made / name).read_bytes(), owner=owner) for path, name in compiled.items())
         write_archive(tree, (), overlay)
         store.keep(overlay, final)
     return {}

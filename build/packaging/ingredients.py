@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
@@ -92,13 +92,15 @@ def prepare(
 
     Raises InputError with all modules under a src/ that do not compile.
     """
-    own = _compile_sources(recipes, store, pool)
-    wanted = {_kept(wheel, recipe): wheel for recipe in recipes for wheel in recipe.wheels}
-    if wanted:
-        on_progress(f"reading {len(wanted)} wheels")
-        require(wanted.values())
-    slim = pool.map(lambda kept: _slim(wanted[kept], kept[1], store), wanted)
-    wheels = dict(zip(wanted, slim, strict=True))
+    with ThreadPoolExecutor(1) as beside, store.impatient():
+        compiling = beside.submit(_compile_sources, recipes, store, pool)
+        wanted = {_kept(wheel, recipe): wheel for recipe in recipes for wheel in recipe.wheels}
+        if wanted:
+            on_progress(f"reading {len(wanted)} wheels")
+            require(wanted.values())
+        slim = pool.map(lambda kept: _slim(wanted[kept], kept[1], store), wanted)
+        wheels = dict(zip(wanted, slim, strict=True))
+        own = compiling.result()
     jobs = dict.fromkeys(job for recipe in recipes for part in recipe.parts for job in _jobs(recipe, part))
     # The largest first, so that no core idles while the last one works.
     ordered = sorted(jobs, key=lambda job: len(wheels[job[0]].tree), reverse=True)

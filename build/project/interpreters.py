@@ -3,11 +3,12 @@
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 
 from build import process
 from build.errors import ToolError
@@ -23,6 +24,17 @@ _probing = Lock()
 class _Interpreter:
     release: tuple[int, ...]
     path: Path
+
+
+def look_ahead(runtimes: Iterable[Runtime]) -> None:
+    """Begin to look for what `interpreter_of` will be asked for: the Pythons it finds answer while others work."""
+    for runtime in set(runtimes):
+        Thread(target=_look, args=(runtime,), daemon=True).start()
+
+
+def _look(runtime: Runtime) -> None:
+    with suppress(ToolError):  # told where it is needed
+        _found(runtime)
 
 
 def interpreter_of(runtime: Runtime) -> Path:

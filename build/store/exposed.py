@@ -49,22 +49,19 @@ def _fill(folder: Path, wanted: Mapping[str, Path]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     for name, artifact in wanted.items():
         place = folder / name
-        if _is_same(place, artifact):
-            continue
+        with suppress(FileNotFoundError):
+            if place.samefile(artifact):
+                continue
         draft = folder / f".{name}.{os.getpid()}"
         draft.unlink(missing_ok=True)
         try:
             os.link(artifact, draft)
         except OSError:  # another file system, or one without links
+            if untouched(place) and filecmp.cmp(place, artifact, shallow=False):
+                continue
             shutil.copy2(artifact, draft)  # with its time, by which the store knows what nobody wrote to
         draft.replace(place)
         draft.unlink(missing_ok=True)  # renaming a link onto another of the same file does nothing
-
-
-def _is_same(place: Path, artifact: Path) -> bool:
-    with suppress(FileNotFoundError):
-        return place.samefile(artifact) or (untouched(place) and filecmp.cmp(place, artifact, shallow=False))
-    return False
 
 
 def _others(folder: Path, wanted: Mapping[str, Path]) -> list[Path]:

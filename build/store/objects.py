@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from build.store.sharing import Sharing
 
-SHARED_NOTES = frozenset({"archive", "findings", "resolved", "source", "survey", "wheel"})
+SHARED_NOTES = frozenset({"archive", "built", "compiled", "findings", "resolved", "source", "survey", "wheel"})
 """Subjects whose notes are true on every machine; others never leave this one."""
 
 ABANDONED_AFTER_S = 24 * 3600
@@ -52,11 +53,8 @@ class Store:
 
         A full disk met inside, or a store that cannot be written to, is a ToolError.
         """
-        parent = self.root / "tmp"
         with full_disk_told(self.root):
-            parent.mkdir(parents=True, exist_ok=True)
-            _sweep(parent)
-            folder = Path(tempfile.mkdtemp(dir=parent))
+            folder = Path(tempfile.mkdtemp(dir=_drafts_in(self.root)))
             try:
                 yield folder
             finally:
@@ -145,10 +143,23 @@ class Store:
 
     def remember(self, subject: str, key: Digest, value: object) -> None:
         """Keep ``value`` (JSON) about ``key``; it must follow from ``key`` alone."""
-        with self.scratch() as folder:
-            note = folder / "note"
-            note.write_text(json.dumps(value, sort_keys=True), encoding="utf-8")
-            self.keep(note, self.note(subject, key))
+        with full_disk_told(self.root):
+            draft = _drafts_in(self.root) / f"{subject}.{key.hex}.{os.getpid()}.{threading.get_ident()}"
+            try:
+                draft.write_text(json.dumps(value, sort_keys=True), encoding="utf-8")
+                self.keep(draft, self.note(subject, key))
+            finally:
+                draft.unlink(missing_ok=True)
+
+    @contextmanager
+    def impatient(self) -> Iterator[None]:
+        """Wait for no other runner once what is done inside has failed, such as by Ctrl-C: threads would hold us up."""
+        try:
+            yield
+        except BaseException:
+            if self.remote:
+                self.remote.hurry()
+            raise
 
     @contextmanager
     def claim(self, key: Digest, *, wait: bool = True) -> Iterator[bool]:
@@ -187,14 +198,10 @@ class Store:
 
         asked = tuple(jobs)
         found = dict(zip(asked, self._each(look, asked), strict=True))
-        try:
+        with self.impatient():
             for wait in (False, True):
                 missing = [job for job in asked if found[job] is None]
                 found.update(zip(missing, pool.map(attempt, missing, [wait] * len(missing)), strict=True))
-        except BaseException:  # Ctrl-C: threads that wait for other runners would hold us up
-            if self.remote:
-                self.remote.hurry()
-            raise
         return {job: value for job, value in found.items() if value is not None}
 
     def _each(self, function: Callable[[_Job], _T], items: Iterable[_Job]) -> list[_T]:
@@ -277,14 +284,22 @@ def in_use(root: Path, *, alone: bool = False, on_wait: Callable[[], None] = lam
         yield
 
 
+def _drafts_in(root: Path) -> Path:
+    """Return the folder for what is being made in the store at ``root``."""
+    folder = root / "tmp"
+    folder.mkdir(parents=True, exist_ok=True)
+    _sweep(folder)
+    return folder
+
+
 @cache
-def _sweep(parent: Path) -> None:
+def _sweep(folder: Path) -> None:
     """Remove what killed builds left behind; once in a process is enough."""
     oldest = time.time() - ABANDONED_AFTER_S
-    for leftover in parent.iterdir():
+    for leftover in folder.iterdir():
         with suppress(FileNotFoundError):  # others come and go
             if leftover.stat().st_mtime < oldest:
-                shutil.rmtree(leftover, ignore_errors=True)
+                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 
 
 def untouched(path: Path, size_bytes: int | None = None) -> bool:

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -71,6 +70,8 @@ class S3Bucket:
                     return None
                 raise
             into.writelines(got["Body"].iter_chunks(_CHUNK_BYTES))
+            from email.utils import parsedate_to_datetime
+
             now = parsedate_to_datetime(got["ResponseMetadata"]["HTTPHeaders"]["date"])
             return Found(tag=got["ETag"], age_s=(now - got["LastModified"]).total_seconds())
 

@@ -7,6 +7,7 @@ directory without a gap. Format: PKWARE APPNOTE 6.3, sections 4.3 to 4.5.
 """
 
 import mmap
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from struct import Struct
@@ -25,6 +26,9 @@ _END64, _END64_MARK = Struct("<4sQ2H2L4Q"), b"PK\x06\x06"
 _DESCRIPTOR, _DESCRIPTOR64, _DESCRIPTOR_MARK = Struct("<3L"), Struct("<L2Q"), b"PK\x07\x08"
 _FIELD, _WIDE = Struct("<2H"), Struct("<Q")
 _MOST_COMMENT = 0xFFFF
+_ENDS = re.compile(re.escape(_END_MARK) + rb"(?=.{%d})" % (_END.size - 4), re.DOTALL)
+_NO_TEXT = re.compile(rb"[\x01-\x08]")
+"""The mark of every record has one of these."""
 _FULL16, _FULL32 = 0xFFFF, 0xFFFFFFFF
 """Say that the number is elsewhere, in a zip64 record."""
 
@@ -136,21 +140,20 @@ def _harmless(problem: str) -> str:
 
 def _directory(data: mmap.mmap) -> _Directory:
     """Find the directory by the one end record there may be."""
-    size = len(data)
-    first = max(0, size - _END.size - _MOST_COMMENT)
-    at = data.rfind(_END_MARK, first)
-    if at < 0 or at + _END.size > size:
+    tail = data[max(0, len(data) - _END.size - _MOST_COMMENT) :]
+    ends = [found.start() for found in _ENDS.finditer(tail)]
+    if not ends:
         raise _UnreadableError("it has no end record of a zip: it is something else, or cut off")
-    _, disk, directory_disk, here, count, length, start, comment = _END.unpack_from(data, at)
-    if (surplus := size - at - _END.size - comment) != 0:
+    behind = [len(tail) - at - _END.size - _END.unpack_from(tail, at)[-1] for at in ends]
+    surplus, at = next((each for each in zip(behind, ends, strict=True) if not each[0]), (behind[-1], ends[-1]))
+    if surplus:
         raise _UnreadableError(
             f"{surplus} bytes follow its end record" if surplus > 0 else f"{-surplus} bytes of its comment are missing"
         )
-    earlier = first
-    while (earlier := data.find(_END_MARK, earlier, at)) >= 0:
-        if earlier + _END.size + _END.unpack_from(data, earlier)[-1] == size:
-            raise _UnreadableError("it has two end records, one in the comment of the other")
-        earlier += 1
+    if _NO_TEXT.search(tail, at + _END.size):
+        raise _UnreadableError("its comment holds what may be another zip")
+    _, disk, directory_disk, here, count, length, start, _ = _END.unpack_from(tail, at)
+    at += len(data) - len(tail)
     said, end = (here, count, length, start), at
     if at >= _LOCATOR.size and data[at - _LOCATOR.size :].startswith(_LOCATOR_MARK):
         end, said = _directory64(data, at - _LOCATOR.size, said)
@@ -201,8 +204,8 @@ def _lines(data: mmap.mmap, directory: _Directory, problems: list[str]) -> Itera
             size, packed, start = _widened(name, extra, (size, packed, start), problems)
         line = (start, name, raw, plain, flags, method, crc32, packed, size, mode)
         is_usual = mode & _USUAL == _REGULAR << 16 and method == DEFLATED and version <= _NEWEST
-        if not is_usual or flags & _ODD or disk or name[-1:] == "/":
-            problems += _unusual(_Header._make(line), disk, version)
+        if not is_usual or flags & _ODD or disk or comment or name[-1:] == "/":
+            problems += _unusual(_Header._make(line), disk, version, comment)
         names.append(name)
         yield line
         at = following
@@ -218,10 +221,10 @@ def _decoded(raw: bytes, flags: int, problems: list[str]) -> str:
     except UnicodeDecodeError:
         said = "is not UTF-8, as it says" if flags & _UTF8 else "is not ASCII, and does not say that it is UTF-8"
         problems.append(f"a name {said}: {raw!r}")
-        return raw.decode("latin-1")  # any name will do from here on
+        return raw.decode("ascii", "replace")  # any name will do from here on
 
 
-def _unusual(header: _Header, disk: int, version: int) -> Iterator[str]:
+def _unusual(header: _Header, disk: int, version: int, comment: int) -> Iterator[str]:
     """Say what no member of a wheel may be."""
     name, kind = header.name, header.attributes >> 16 & _FILE_TYPE
     is_folder, unknown = name.endswith("/"), header.flags & _ODD & ~_DESCRIBED_LATER
@@ -229,6 +232,7 @@ def _unusual(header: _Header, disk: int, version: int) -> Iterator[str]:
     is_resized = header.method == STORED and header.compressed_bytes != header.size_bytes
     for is_so, problem in (
         (disk, "is on another volume"),
+        (comment, "has a comment, which no wheel needs"),
         (version > _NEWEST, f"needs version {version / 10} of the zip format, the last is {_NEWEST / 10}"),
         (is_encrypted, "is encrypted"),
         (unknown and not is_encrypted, f"has flags {unknown:#x} that no wheel needs"),
@@ -243,7 +247,9 @@ def _unusual(header: _Header, disk: int, version: int) -> Iterator[str]:
             yield f"{name!r} {problem}"
 
 
-def _widened(name: str, extra: bytes, values: Sequence[int], problems: list[str]) -> Sequence[int]:
+def _widened(
+    name: str, extra: bytes, values: Sequence[int], problems: list[str], *, is_own: bool = False
+) -> Sequence[int]:
     """Return ``values`` with those that are too large for 32 bits from the zip64 field of ``extra``."""
     fields: dict[int, bytes] = {}
     at = 0
@@ -259,11 +265,14 @@ def _widened(name: str, extra: bytes, values: Sequence[int], problems: list[str]
     full = [value == _FULL32 for value in values]
     if not any(full) and wide in (b"", b"".join(map(_WIDE.pack, values))):  # Bazel repeats what needs no repeating
         return values
-    if len(wide) != sum(full) * _WIDE.size:
-        problems.append(f"{name!r}: its zip64 field is not what its other numbers call for")
-        return values
-    numbers = _WIDE.iter_unpack(wide)
-    return [next(numbers)[0] if is_full else value for value, is_full in zip(values, full, strict=True)]
+    given = [is_own or is_full for is_full in full]  # a member's own header always has both sizes there
+    if len(wide) == sum(given) * _WIDE.size:
+        numbers = _WIDE.iter_unpack(wide)
+        widened = [next(numbers)[0] if is_given else value for value, is_given in zip(values, given, strict=True)]
+        if all(value in (_FULL32, number) for value, number in zip(values, widened, strict=True)):
+            return widened
+    problems.append(f"{name!r}: its zip64 field is not what its other numbers call for")
+    return values
 
 
 def _members(data: mmap.mmap, lines: Sequence[_Line], directory: _Directory, problems: list[str]) -> Iterator[Member]:
@@ -293,7 +302,7 @@ def _compared(data: mmap.mmap, header: _Header, limit: int, problems: list[str])
     if raw != header.raw:
         problems.append(f"{name!r} is {raw.decode('utf-8', 'backslashreplace')!r} in its own header")
     is_wide = _FULL32 in (size, packed)
-    size, packed = _widened(name, extra, (size, packed), problems)
+    size, packed = _widened(name, extra, (size, packed), problems, is_own=True)
     is_later = bool(header.flags & flags & _DESCRIBED_LATER)
     for what, own, said in (
         ("flags", flags & ~_SPEED, header.flags & ~_SPEED),

@@ -1,5 +1,6 @@
 """Trees: what an archive will hold, as sorted entries that know where their compressed bytes are."""
 
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -41,8 +42,8 @@ def below(prefix: str, tree: Iterable[Entry]) -> Tree:
 def merge(*parts: Iterable[Entry]) -> Tree:
     """Return all entries as one tree.
 
-    Two owners may bring the same file if its bytes are the same; else InputError names every
-    path that is claimed twice.
+    Two owners may bring the same file if its bytes are the same, for which both are read; else InputError names
+    every path that is claimed twice.
     """
     return tuple(sorted(_added({}, *parts).values()))
 
@@ -61,12 +62,30 @@ def _folders(paths: Iterable[str]) -> set[str]:
     return folders
 
 
+def _is_same(one: Entry, other: Entry) -> bool:
+    if (one.crc32, one.size_bytes) != (other.crc32, other.size_bytes):
+        return False
+    return (one.source, one.offset) == (other.source, other.offset) or _sha256(one) == _sha256(other)
+
+
+def _sha256(entry: Entry) -> bytes:
+    """Return the digest of its content: to make another one of the same CRC is easy."""
+    from build.zips.directory import Member  # here: they import this module
+    from build.zips.inflating import inflated
+
+    sha256 = hashlib.sha256()
+    with entry.source.open("rb") as stream:
+        for piece in inflated(stream, Member(*entry[:6], entry.offset)):
+            sha256.update(piece)
+    return sha256.digest()
+
+
 def _added(by_path: dict[str, Entry], *parts: Iterable[Entry]) -> dict[str, Entry]:
     clashes: list[str] = []
     for part in parts:
         for entry in part:
             there = by_path.setdefault(entry.path, entry)
-            if there is not entry and (there.crc32, there.size_bytes) != (entry.crc32, entry.size_bytes):
+            if there is not entry and not _is_same(there, entry):
                 clashes.append(f"{entry.path}: in {there.owner} and, with other bytes, in {entry.owner}")
     for path in sorted(_folders(by_path).intersection(by_path)):
         below = next(entry for other, entry in by_path.items() if other.startswith(f"{path}/"))
