@@ -7,7 +7,7 @@ and one that somebody downloaded from AWS is read as well.
 import csv
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
@@ -19,6 +19,8 @@ from packaging.utils import canonicalize_name
 
 from build.errors import InputError
 from build.wheels.surveys import installed_path
+from build.zips.archives import read_back
+from build.zips.inflating import inflated
 
 KINDS = (".so", ".py", ".pyc", "data")
 """Kinds of files, in the order they are shown."""
@@ -90,7 +92,7 @@ def read_contents(path: Path) -> Contents:
     """Return what the zip at ``path`` holds; raise InputError if it is none."""
     with _opened(path) as archive:
         infos = [info for info in archive.infolist() if not info.is_dir()]
-        distributions = _distributions(archive)
+        distributions = _distributions(archive.namelist(), archive.read)
         owners = {place: held for held in distributions for place in _recorded(archive, held)}
     folders = {held.info: held for held in distributions}
     return Contents(
@@ -111,9 +113,13 @@ def read_contents(path: Path) -> Contents:
 
 
 def read_distributions(path: Path) -> tuple[Held, ...]:
-    """Return the distributions in the zip at ``path``, sorted by folder and name; raise InputError if it is none."""
-    with _opened(path) as archive:
-        return _distributions(archive)
+    """Return the distributions in the artifact at ``path``, sorted by folder and name; raise InputError if it is none.
+
+    Quicker than `read_contents`, and for what this machine made.
+    """
+    members = {member.name: member for member in read_back(path)}
+    with path.open("rb") as stream:
+        return _distributions(members, lambda name: b"".join(inflated(stream, members[name])))
 
 
 def bytes_by_kind(files: Iterable[File]) -> Mapping[str, int]:
@@ -137,14 +143,14 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
         ) from None
 
 
-def _distributions(archive: zipfile.ZipFile) -> tuple[Held, ...]:
-    found = (_held(archive, match) for name in archive.namelist() if (match := _METADATA.fullmatch(name)))
+def _distributions(names: Iterable[str], read: Callable[[str], bytes]) -> tuple[Held, ...]:
+    found = (_held(match, read(name)) for name in names if (match := _METADATA.fullmatch(name)))
     return tuple(sorted(found, key=lambda held: (held.folder, held.name)))
 
 
-def _held(archive: zipfile.ZipFile, match: re.Match[str]) -> Held:
+def _held(match: re.Match[str], metadata: bytes) -> Held:
     """Return the distribution whose METADATA ``match`` found."""
-    text, _, _ = archive.read(match[0]).decode("utf-8", "replace").partition("\n\n")
+    text, _, _ = metadata.decode("utf-8", "replace").partition("\n\n")
     headers = HeaderParser().parsestr(text)
     expression = str(headers.get("License-Expression", ""))
     return Held(

@@ -5,6 +5,7 @@ Pure: what is wanted and what the distributions say in, chains out.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +152,7 @@ def reasons_for(name: str, wanted: Iterable[Step], held: Mapping[str, Held], env
         for step, above in level:
             requirement = Requirement(step.requirement)
             needed, chain = canonicalize_name(requirement.name), (*above, step)
-            if not _holds(step.marker, environment, step.extra):
+            if not _holds(Marker(step.marker) if step.marker else None, environment, step.extra):
                 if needed == name:
                     passed_over.setdefault(replace(step, extra=""))
             elif needed == name:
@@ -176,10 +177,9 @@ def needs(held: Mapping[str, Held], environments: Iterable[Environment]) -> Mapp
         seen = set(pending)
         while pending:
             name, extra = pending.pop()
-            for step in _steps(held[name], extra):
-                requirement = Requirement(step.requirement)
+            for requirement in _requirements(held[name], extra):
                 needed = canonicalize_name(requirement.name)
-                if needed not in held or not _holds(step.marker, environment, step.extra):
+                if needed not in held or not _holds(requirement.marker, environment, extra):
                     continue
                 found[name].add(needed)
                 fresh = {(needed, asked) for asked in requirement.extras} - seen
@@ -197,15 +197,26 @@ def step_of(by: str, requirement: Requirement, *, extra: str = "") -> Step:
 
 
 def _steps(held: Held, extra: str) -> Iterator[Step]:
+    """Yield what `_requirements` does, as steps."""
+    for requirement in _requirements(held, extra):
+        yield step_of(f"{held.name} {held.version}", requirement, extra=extra)
+
+
+def _requirements(held: Held, extra: str) -> Iterator[Requirement]:
     """Yield what ``held`` requires: for ``extra`` only what names an extra at all, else everything."""
-    for line in held.requires:
-        try:
-            requirement = Requirement(line)
-        except InvalidRequirement:
-            continue  # old uploads have lines no tool can read; pip passes over them too
-        if not extra or "extra" in str(requirement.marker or ""):
-            yield step_of(f"{held.name} {held.version}", requirement, extra=extra)
+    for requirement in map(_parsed, held.requires):
+        if requirement and (not extra or "extra" in str(requirement.marker or "")):
+            yield requirement
 
 
-def _holds(marker: str, environment: Environment, extra: str) -> bool:
-    return not marker or Marker(marker).evaluate({**environment, "extra": extra})
+@cache
+def _parsed(line: str) -> Requirement | None:
+    """Return None for what no tool can read: some old uploads have such lines, and pip passes over them, too."""
+    try:
+        return Requirement(line)
+    except InvalidRequirement:
+        return None
+
+
+def _holds(marker: Marker | None, environment: Environment, extra: str) -> bool:
+    return not marker or marker.evaluate({**environment, "extra": extra})

@@ -84,7 +84,7 @@ def write_sboms(workspace: Workspace, build: Build, locks: Mapping[str, Lock], s
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f"{path.name}.{os.getpid()}")
-        draft.write_text(json.dumps(_bill(subject, store), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        draft.write_text(json.dumps(_bill(subject, store), ensure_ascii=False) + "\n", encoding="utf-8")
         trust(draft)
         draft.replace(path)
         written.append(path)

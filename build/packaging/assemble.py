@@ -6,7 +6,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from os import cpu_count
-from typing import Any
+from typing import Any, Self
 
 from build.digest import Digest
 from build.locking.locks import Lock, targets_of
@@ -19,7 +19,7 @@ from build.store.objects import Store, untouched
 from build.wheels.resolve import Request, require, resolve
 from build.zips.archives import Beginning, write_archive
 from build.zips.spill import Spill
-from build.zips.trees import Tree, behind
+from build.zips.trees import Ground, Tree
 
 _GROUPS_AT_ONCE = 16
 """Of archives that begin alike. What they begin with is held in memory, a megabyte for each."""
@@ -122,15 +122,15 @@ def _assemble(
     alike: dict[Digest, list[Digest]] = {}
     for key, recipe in recipes.items():
         alike.setdefault(recipe.dependencies_key, []).append(key)
-    begun: dict[Digest, tuple[Tree, Beginning]] = {}
+    begun: dict[Digest, _Begun] = {}
 
     def make(key: Digest) -> Archive:
         recipe = recipes[key]
         on_progress(f"assembling {recipe.identity}")
-        dependencies, begin = begun.get(recipe.dependencies_key) or (shared.dependencies(recipe), None)
-        archive, beginning = _write(recipe, dependencies, begin or dependencies, shared, store)
+        begin = begun.get(recipe.dependencies_key) or _Begun.of(shared.dependencies(recipe))
+        archive, beginning = _write(recipe, begin, shared, store)
         if len(alike[recipe.dependencies_key]) > 1:
-            begun[recipe.dependencies_key] = dependencies, beginning
+            begun[recipe.dependencies_key] = replace(begin, beginning=beginning)
         return archive
 
     def look(key: Digest) -> Archive | None:
@@ -144,21 +144,44 @@ def _assemble(
         begun.clear()
 
 
-def _write(
-    recipe: Recipe, dependencies: Tree, begin: Tree | Beginning, shared: Ingredients, store: Store
-) -> tuple[Archive, Beginning]:
-    """Write one archive into the store, and remember it."""
-    with store.scratch() as folder:
-        with Spill(folder / "spill") as spill:
-            own = behind(dependencies, shared.own(recipe, spill))
-        draft = folder / "artifact.zip"
-        written = write_archive(begin, own, draft)
-        final = store.keep(draft, store.artifact(written.digest))
-    tree = (*dependencies, *own)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Begun:
+    """What archives that begin alike have in common."""
+
+    ground: Ground
+    sizes: Mapping[str, int]
+    """Unzipped bytes by owner."""
+    bytecode_bytes: int
+    beginning: Beginning | None = None
+    """Of the first one that was written."""
+
+    @classmethod
+    def of(cls, dependencies: Tree) -> Self:
+        """Return what is to be known of ``dependencies``, before any archive is written."""
+        return cls(ground=Ground(dependencies), sizes=_sizes(dependencies), bytecode_bytes=_bytecode(dependencies))
+
+
+def _sizes(tree: Tree) -> Counter[str]:
     sizes: Counter[str] = Counter()
     for entry in tree:
         sizes[entry.owner] += entry.size_bytes
-    bytecode = sum(entry.size_bytes for entry in tree if entry.path.endswith(".pyc"))
+    return sizes
+
+
+def _bytecode(tree: Tree) -> int:
+    return sum(entry.size_bytes for entry in tree if entry.path.endswith(".pyc"))
+
+
+def _write(recipe: Recipe, begin: _Begun, shared: Ingredients, store: Store) -> tuple[Archive, Beginning]:
+    """Write one archive into the store, and remember it."""
+    with store.scratch() as folder:
+        with Spill(folder / "spill") as spill:
+            own = begin.ground.behind(shared.own(recipe, spill))
+        draft = folder / "artifact.zip"
+        written = write_archive(begin.beginning or begin.ground.tree, own, draft)
+        final = store.keep(draft, store.artifact(written.digest))
+    sizes = Counter(begin.sizes) + _sizes(own)
+    bytecode = begin.bytecode_bytes + _bytecode(own)
     beyond = {"bytecode": recipe.limit.wanted_bytes - bytecode} if recipe.limit else {}
     archive = Archive(
         digest=written.digest,

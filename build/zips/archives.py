@@ -55,8 +55,9 @@ class Beginning:
     size_bytes: int
     sha256: Any
     """hashlib's state behind these bytes."""
-    central: tuple[bytes, ...]
+    central: bytes
     """Their lines of the central directory."""
+    members: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +135,7 @@ def _directory(path: Path) -> tuple[bytes, list[tuple[int, str]]]:
 
 def _refuse_too_much(first: Tree | Beginning, rest: Tree, path: Path) -> None:
     trees = (rest,) if isinstance(first, Beginning) else (first, rest)
-    count = (len(first.central) if isinstance(first, Beginning) else 0) + sum(map(len, trees))
+    count = (first.members if isinstance(first, Beginning) else 0) + sum(map(len, trees))
     size_bytes = (first.size_bytes if isinstance(first, Beginning) else 0) + sum(
         entry.compressed_bytes + _ABOUT_BYTES for tree in trees for entry in tree
     )
@@ -162,7 +163,8 @@ class _Writer:
         self._buffer, self._other = (memoryview(bytearray(_BUFFER_BYTES)) for _ in range(2))
         self._filled = 0
         self._flushed = 0
-        self._central: list[bytes] = []
+        self._central = bytearray()
+        self._members = 0
 
     def __enter__(self) -> Self:
         return self
@@ -181,12 +183,13 @@ class _Writer:
         with beginning.path.open("rb") as source:
             _copy(source, self._stream, beginning.size_bytes)
         self._sha256 = beginning.sha256.copy()
-        self._central = list(beginning.central)
+        self._central, self._members = bytearray(beginning.central), beginning.members
         self._flushed = beginning.size_bytes
 
     def add(self, tree: Tree) -> None:
         """Write every member of ``tree`` behind its header."""
         central = self._central
+        self._members += len(tree)
         for path, executable, method, crc32, compressed_bytes, size_bytes, source, offset, _ in tree:
             name = path.encode()
             flags = 0 if len(name) == len(path) else _UTF8_NAME
@@ -194,7 +197,7 @@ class _Writer:
                 _VERSION, flags, method, _MIDNIGHT, _FIRST_OF_1980, crc32, compressed_bytes, size_bytes, len(name), 0
             )
             place = _PLACE.pack(0, 0, 0, _EXECUTABLE if executable else _FILE, self._flushed + self._filled)
-            central.append(_LINE + told + place + name)
+            central += _LINE + told + place + name
             self._put(_HEADER + told + name)
             # Nearly all that an archive holds is small: one read, straight into the buffer.
             end = self._filled + compressed_bytes
@@ -210,18 +213,20 @@ class _Writer:
         """Return what was written so far, to begin other archives with."""
         self._flush()
         sha256 = self._settled().copy()
-        return Beginning(path=path, size_bytes=self._flushed, sha256=sha256, central=tuple(self._central))
+        return Beginning(
+            path=path, size_bytes=self._flushed, sha256=sha256, central=bytes(self._central), members=self._members
+        )
 
     def end(self) -> Digest:
         """Write the central directory and its end; return the digest of everything."""
-        lines, start = len(self._central), self.position
-        for line in self._central:
-            self._put(line)
-        self._put(_END.pack(_END_MARK, 0, 0, lines, lines, self.position - start, start, 0))
+        start, central = self.position, memoryview(self._central)
+        for at in range(0, len(central), _BUFFER_BYTES):
+            self._put(central[at : at + _BUFFER_BYTES])
+        self._put(_END.pack(_END_MARK, 0, 0, self._members, self._members, len(central), start, 0))
         self._flush()
         return Digest(self._settled().hexdigest())
 
-    def _put(self, piece: bytes) -> None:
+    def _put(self, piece: bytes | memoryview) -> None:
         end = self._filled + len(piece)
         if end > _BUFFER_BYTES:
             self._flush()

@@ -1,7 +1,8 @@
 """Trees: what an archive will hold, as sorted entries that know where their compressed bytes are."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,10 +49,27 @@ def merge(*parts: Iterable[Entry]) -> Tree:
     return tuple(sorted(_added({}, *parts).values()))
 
 
-def behind(there: Tree, tree: Tree) -> Tree:
-    """Return what ``tree`` adds to ``there``; raise as `merge` does."""
-    first = {entry.path: entry for entry in there}
-    return tuple(entry for entry in _added(dict(first), tree).values() if entry.path not in first)
+class Ground:
+    """A tree that others are put behind, each by itself; what is to be known of it is worked out once."""
+
+    def __init__(self, tree: Tree) -> None:
+        """Take ``tree``, which is not looked at before something is put behind it."""
+        self.tree = tree
+
+    def behind(self, tree: Tree) -> Tree:
+        """Return what ``tree`` adds; raise as `merge` does."""
+        paths = {entry.path for entry in tree}
+        if self._by_path.keys() & (paths | _folders(paths)) or self._folders & paths:
+            _added(dict(self._by_path), tree)
+        return tuple(entry for entry in tree if entry.path not in self._by_path)
+
+    @cached_property
+    def _by_path(self) -> Mapping[str, Entry]:
+        return {entry.path: entry for entry in self.tree}
+
+    @cached_property
+    def _folders(self) -> set[str]:
+        return _folders(self._by_path)
 
 
 def _folders(paths: Iterable[str]) -> set[str]:

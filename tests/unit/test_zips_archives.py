@@ -14,7 +14,7 @@ from build.zips import archives
 from build.zips.archives import read_back, write_archive
 from build.zips.directory import read_directory
 from build.zips.spill import Spill
-from build.zips.trees import behind, below, merge
+from build.zips.trees import Ground, below, merge
 from tests.builders import write_files
 
 GOLDEN = "sha256:86569bbd28d4357e23ca0d2aaf6100d53ea54bc3f58c829bd97ba7504b8ba1c2"
@@ -155,7 +155,7 @@ def test_a_missing_source_folder_is_empty(tmp_path):
 def test_two_owners_of_one_path_with_other_bytes_are_refused_and_all_are_named(tmp_path):
     one = tree_of(tmp_path / "one", {"a.py": b"1", "b.py": b"1", "same.py": b"s"}, owner="one")
     two = tree_of(tmp_path / "two", {"a.py": b"2", "b.py": b"2", "same.py": b"s"}, owner="two")
-    for join in (merge, behind):
+    for join in (merge, lambda there, tree: Ground(there).behind(tree)):
         with pytest.raises(InputError) as caught:
             join(one, two)
         assert [fact.split(":")[0] for fact in caught.value.facts] == ["a.py", "b.py"]
@@ -165,7 +165,7 @@ def test_two_owners_of_one_path_with_other_bytes_are_refused_and_all_are_named(t
 def test_a_file_where_another_owner_has_a_folder_is_refused(tmp_path):
     one = tree_of(tmp_path / "one", {"yaml": b"", "ok.py": b""}, owner="src")
     two = tree_of(tmp_path / "two", {"yaml/deep/x.py": b""}, owner="PyYAML")
-    for join in (merge, behind):
+    for join in (merge, lambda there, tree: Ground(there).behind(tree)):
         with pytest.raises(InputError) as caught:
             join(two, one)
         assert caught.value.facts == ("yaml: a file in src and a folder in PyYAML",)
@@ -182,7 +182,18 @@ def test_names_that_no_zip_reader_agrees_on_are_refused(tmp_path):
 def test_what_is_there_already_is_not_added_behind(tmp_path):
     one = tree_of(tmp_path / "one", {"same.py": b"s"})
     two = tree_of(tmp_path / "two", {"new.py": b"n", "same.py": b"s"})
-    assert [entry.path for entry in behind(one, two)] == ["new.py"]
+    ground = Ground(one)
+    assert [[entry.path for entry in ground.behind(tree)] for tree in (two, two)] == [["new.py"], ["new.py"]]
+
+
+@pytest.mark.parametrize(
+    ("there", "added"), [("same.py", "same.py"), ("some/a.py", "some"), ("some", "some/deep/a.py")]
+)
+def test_what_is_put_behind_must_not_claim_the_same_path(tmp_path, there, added):
+    ground = Ground(tree_of(tmp_path / "one", {there: b"one", "other.py": b"o"}))
+    with pytest.raises(InputError, match="two owners") as caught:
+        ground.behind(tree_of(tmp_path / "two", {added: b"two", "new.py": b"n"}))
+    assert len(caught.value.facts) == 1
 
 
 def test_a_tree_moves_below_a_folder(tmp_path):
