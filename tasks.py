@@ -290,7 +290,7 @@ def run_tests(c: Context, quick: bool = False, path: str = "") -> None:
         lint(c)
         types(c)
     # A file stays on one worker: its servers and checkouts are made once. Unit tests have none.
-    chosen = '--dist load tests/unit -m "not slow"' if quick else f"--dist loadfile {path}"
+    chosen = '--dist worksteal tests/unit -m "not slow"' if quick else f"--dist loadfile {path}"
     with c.cd(str(ROOT)):
         c.run(f'"{sys.executable}" -m pytest -n auto {chosen}', pty=sys.stdout.isatty())
 

@@ -71,10 +71,12 @@ def run(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     stdin: str | None = None,
+    umask: int = -1,
 ) -> Completed:
     """Run ``argv`` to its end and return what it printed, whatever its exit code.
 
-    ``env`` replaces the whole environment. The program is killed when we are interrupted.
+    ``env`` replaces the whole environment; ``umask``, if it is given, ours. The program is killed when we are
+    interrupted.
     Raises ToolError if it cannot be started.
     """
     try:
@@ -87,6 +89,7 @@ def run(
             encoding="utf-8",
             errors="replace",
             check=False,
+            umask=umask,
         )
     except OSError as reason:
         raise _cannot_start(argv, reason) from None

@@ -26,6 +26,7 @@ class Piece:
     own_name: str | bytes | None = None
     central_extra: bytes = b""
     local_extra: bytes = b""
+    comment: bytes = b""
     behind: bytes = b""
     """Between its data and the next member: a descriptor, or what should not be there."""
 
@@ -56,9 +57,8 @@ def craft_zip(
         true |= {"packed": len(packed), "size": len(piece.data)}
         said = {**true, "disk": 0, "attributes": piece.mode << 16, "start": len(body), **piece.central}
         lines += struct.pack("<4sH", b"PK\1\2", 3 << 8 | 20) + _header(said, name, piece.central_extra)
-        lines += (
-            struct.pack("<3H2L", 0, said["disk"], 0, said["attributes"], said["start"]) + name + piece.central_extra
-        )
+        lines += struct.pack("<3H2L", len(piece.comment), said["disk"], 0, said["attributes"], said["start"])
+        lines += name + piece.central_extra + piece.comment
         own_name = name if piece.own_name is None else _encoded(piece.own_name)
         body += b"PK\3\4" + _header({**true, **piece.local}, own_name, piece.local_extra)
         body += own_name + piece.local_extra + packed + piece.behind

@@ -82,8 +82,8 @@ def compiled_here(workspace: Workspace, build: Build, store: Store) -> Iterator[
             if others:
                 yield Problem(
                     subject=artifact.identity,
-                    message=f"{each.name} {each.version} was compiled here ({each.filename}), which no wheel of it fits, "
-                    "perhaps without libraries that its wheels bring; other versions have one that fits, "
+                    message=f"{each.name} {each.version} has no wheel that fits, so it was compiled here "
+                    f"({each.filename}), perhaps without libraries that its wheels bring; other versions have one, "
                     f"such as {' and '.join(others)}",
                     hint=f"ask for {each.name} {others[0]} in {places[artifact.identity]}, then run `invoke lock`",
                 )

@@ -8,6 +8,7 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
+from build.locking.formats import wanted_file
 from build.model import Spec
 
 BUNDLED = frozenset(
@@ -40,16 +41,15 @@ def brings(module: str) -> str | None:
     return _BRINGS.get(module) or _BRINGS.get(module.partition(".")[0])
 
 
-def wanted_files(folder: Path) -> list[Path]:
-    """Return the files in ``folder`` that say what it wants, the one to edit first."""
-    first = [folder / name for name in ("requirements.in", "pyproject.toml", "Pipfile")]
-    return [path for path in dict.fromkeys([*first, *sorted(folder.glob("requirements*"))]) if path.is_file()]
+def files_about_distributions(folder: Path) -> list[Path]:
+    """Return the files of ``folder`` from which findings say where a distribution is asked for, or is to be."""
+    patterns = ("Pipfile*", "pyproject.toml", "requirements*", "*.lock")
+    return sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()})
 
 
 def wanted_in(spec: Spec) -> str:
     """Return the file to edit for other distributions, as messages name it: ``functions/orders/requirements.in``."""
-    files = wanted_files(spec.folder)
-    return f"{spec.identity}/{files[0].name if files else 'requirements.in'}"
+    return f"{spec.identity}/{wanted_file(spec.folder)}"
 
 
 def in_dev_group(distribution: str, folder: Path) -> str | None:

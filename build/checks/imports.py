@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 from packaging.utils import canonicalize_name
 
-from build.checks.distributions import brings, in_dev_group, wanted_files
+from build.checks.distributions import brings, in_dev_group, wanted_in
 from build.checks.facts import Import
 from build.checks.modules import facts_in, own_modules
 from build.checks.places import Kind, Space, space_of
@@ -70,7 +70,7 @@ def import_unseen(workspace: Workspace, build: Build, _store: Store) -> Iterator
                     message=f"{_places(alike)} `{missing}`: expected it in {_where(function)}, got no such module; "
                     f"it may be in {', '.join(arns)}, whose content is not known",
                     hint=f"make sure by `invoke invoke -f {function.name}` in an env that has the layer, "
-                    f"or add {_distribution(alike[0].wanted)} to {_wanted(function)}",
+                    f"or add {_distribution(alike[0].wanted)} to {wanted_in(function)}",
                 )
 
 
@@ -263,11 +263,6 @@ def _distribution(wanted: str) -> str:
     return brings(wanted) or f"what brings `{wanted.partition('.')[0]}`"
 
 
-def _wanted(spec: Spec) -> str:
-    files = wanted_files(spec.folder)
-    return f"{spec.identity}/{files[0].name if files else 'requirements.in'}"
-
-
 def _way_out(spec: Spec, missing: str, wanted: str, *, runtimes: Sequence[Runtime], known: bool = False) -> str:
     """Say what to do about a missing module; ``known`` when the message itself says what is wrong."""
     if known or missing.startswith("."):
@@ -275,7 +270,7 @@ def _way_out(spec: Spec, missing: str, wanted: str, *, runtimes: Sequence[Runtim
     removed = removed_in(missing)
     if removed and any(runtime.minor >= removed for runtime in runtimes):
         successor = SUCCESSORS.get(missing)
-        instead = f"add {successor} to {_wanted(spec)} and run `invoke lock`" if successor else "replace it"
+        instead = f"add {successor} to {wanted_in(spec)} and run `invoke lock`" if successor else "replace it"
         return f"{instead}, or stay at python3.{removed - 1}; then run `invoke check`"
     distribution = brings(wanted) or canonicalize_name(wanted.partition(".")[0])
     group = in_dev_group(distribution, spec.folder)
@@ -284,7 +279,7 @@ def _way_out(spec: Spec, missing: str, wanted: str, *, runtimes: Sequence[Runtim
     if "." in missing and not brings(wanted):
         return f"correct the name, or pin a version of `{missing.partition('.')[0]}` that has it; run `invoke check`"
     return (
-        f"add {_distribution(wanted)} to {_wanted(spec)} and run `invoke lock`; "
+        f"add {_distribution(wanted)} to {wanted_in(spec)} and run `invoke lock`; "
         "if it may be missing, catch ImportError; then run `invoke check`"
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from build.checks import binaries, handlers, imports, limits, modules, provider, secrets, sizes, sources
-from build.checks.distributions import wanted_files
+from build.checks.distributions import files_about_distributions
 from build.checks.problem import Rule
 from build.digest import Digest
 from build.model import Build, Finding, FunctionSpec, Severity, Spec, Workspace
@@ -123,7 +123,7 @@ def _key(spec: Spec, workspace: Workspace, build: Build) -> Digest | None:
     ]
     artifacts = [repr(replace(artifact, path=Path(), changed=False)) for artifact in build.artifacts]
     settings = [workspace.name, repr(workspace.env), sorted(workspace.layer_sizes.items())]
-    beside = [[path.name, Digest.of_file(path).hex] for path in wanted_files(spec.folder)]
+    beside = [[path.name, Digest.of_file(path).hex] for path in files_about_distributions(spec.folder)]
     beside += [[path, ""] for path in env_files(spec.folder / "src")]
     return Digest.of_bytes(json.dumps([_code(), spec.identity, settings, specs, files, artifacts, beside]).encode())
 

@@ -14,13 +14,11 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from build.inspection.contents import Contents, Held
+from build.locking.formats import wanted_file
 from build.locking.locks import Lock
 from build.model import Target
 from build.project.naming import did_you_mean
 from build.project.profiles import BUNDLED, profile_of
-
-_WISHES = ("requirements.in", "pyproject.toml", "Pipfile", "requirements.txt")
-"""Where people say what they want, the first that is there."""
 
 Environment = Mapping[str, str]
 """PEP 508 marker variables of one target."""
@@ -126,7 +124,7 @@ def wishes_of(folder: Path, lock: Lock) -> tuple[Step, ...]:
     """Return what ``folder`` itself asks for; where it has only a lock, that is everything pinned."""
     identity = lock.identity
     if lock.wanted is not None:
-        says = next((name for name in _WISHES if (folder / name).is_file()), "its lock")
+        says = wanted_file(folder)
         return tuple(step_of(f"{identity}/{says}", wish) for wish in lock.wanted)
     return tuple(
         Step(by=f"the lock of {identity}", requirement=f"{pin.name}=={pin.version}", marker=str(pin.marker or ""))

@@ -1,5 +1,6 @@
 """Where two zips part: the first member and the field of it that differ."""
 
+import re
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,15 +34,17 @@ _FIELDS: tuple[tuple[str, Callable[[ZipInfo], object]], ...] = (
     ("version made by", lambda info: info.create_version),
     ("version needed", lambda info: info.extract_version),
     ("internal attributes", lambda info: info.internal_attr),
-    ("offset", lambda info: info.header_offset),
 )
 """Of a line of the central directory: what a person understands first, what follows from it last."""
+_MADE_FROM_OTHERS = re.compile(r"\.dist-info/RECORD$|\.pyc$")
+"""Members that differ because another one does."""
 
 
 def first_difference(a: Path, b: Path) -> str | None:
     """Return where the zips ``a`` and ``b`` part, such as ``app.py: mode: 0100644 and 0100755``; None for equal bytes.
 
-    A member that only one has comes first, then another order, then the first member that differs.
+    A member that only one has comes first, then another order, then the first member that differs: bytecode and
+    RECORD, which follow from others, after all others.
     """
     parted = _first_other_byte(a, b)
     if parted is None:
@@ -57,11 +60,15 @@ def first_difference(a: Path, b: Path) -> str | None:
 def _differences(first: ZipFile, second: ZipFile, one: BinaryIO, other: BinaryIO) -> Iterator[str]:
     ours, theirs = first.infolist(), second.infolist()
     yield from _of_names([info.orig_filename for info in ours], [info.orig_filename for info in theirs])
-    for mine, its in zip(ours, theirs, strict=True):
+    pairs = [*zip(ours, theirs, strict=True)]
+    for mine, its in sorted(pairs, key=lambda pair: bool(_MADE_FROM_OTHERS.search(pair[0].filename))):
         for field, value in _FIELDS:
             if value(mine) != value(its):
                 yield f"{mine.filename}: {field}: {value(mine)} and {value(its)}"
         yield from _of_bytes(mine, its, one, other)
+    for mine, its in pairs:
+        if mine.header_offset != its.header_offset:
+            yield f"{mine.filename}: offset: {mine.header_offset} and {its.header_offset}"
     if first.comment != second.comment:
         yield f"comment of the zip: {first.comment!r} and {second.comment!r}"
 

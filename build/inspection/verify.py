@@ -1,8 +1,8 @@
 """Build everything once more, elsewhere, and compare: whether the bytes follow from the checkout alone.
 
 Elsewhere is another folder, another process, another umask, time zone, locale and seed of hashes, files with other
-dates that are listed in another order, a store that holds wheels and nothing else and, if asked for, another Python.
-Wheels are the same ones, also those that were built here, from sdists and projects of the repository.
+dates that are listed in another order, a store that holds fetched wheels and nothing else and, if asked for, another
+Python. What was built here, from sdists and projects of the repository, is built there again.
 """
 
 import json
@@ -20,10 +20,14 @@ from build.errors import InputError, ToolError
 from build.inspection.sameness import first_difference
 from build.model import Artifact, Build, Runtime, Workspace
 from build.project.interpreters import interpreter_of
+from build.wheels.workshop import telling
 
 _PROGRAM = Path(__file__).with_name("elsewhere.py")
-_FETCHED = ("wheels", "notes/wheel", "notes/source", "notes/resolved")
-"""What of the store a build starts from: wheels, by digest, fetched or built, and which of them a lock means."""
+_FETCHED = ("wheels", "notes/wheel")
+"""What of the store a build starts from: wheels by digest, and which of them was fetched for which pin.
+
+Wheels that were built here are among them, but no note says so: they are built again before one is believed.
+"""
 _ANOTHER_DAY_S = 1_000_000_000
 """2001-09-09."""
 _OLDEST_MINOR = 11
@@ -37,8 +41,8 @@ def differences_elsewhere(
     Empty when all bytes are the same. Raises ToolError if the other build fails.
     """
     with _copied(workspace) as elsewhere:
-        on_progress(f"building in {elsewhere}")
-        made = _built(elsewhere, workspace.env.name, python)
+        with telling(f"building in {elsewhere}", on_progress):
+            made = _built(elsewhere, workspace.env.name, python)
         return {
             artifact.place: difference
             for artifact in build.artifacts
@@ -85,6 +89,8 @@ def _copied(workspace: Workspace) -> Iterator[Path]:
         for name in _FETCHED:
             if (store / name).is_dir():
                 shutil.copytree(store / name, shared / name, copy_function=_link)
+        if (store / "tools").is_dir():  # compilers: pinned, large, and no part of any result
+            (shared / "tools").symlink_to(store / "tools", target_is_directory=True)
         yield elsewhere
 
 
@@ -113,6 +119,8 @@ def _built(elsewhere: Path, env: str, python: Path) -> dict[str, Path]:
     changed = {
         "TZ": "Pacific/Chatham",
         "LC_ALL": "C.UTF-8" if os.environ.get("LC_ALL") == "C" else "C",
+        "USER": "somebody",
+        "LOGNAME": "somebody",
         "PYTHONHASHSEED": "4242",
         "PYTHONDONTWRITEBYTECODE": "1",
     }

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from build.locking import pipfile_lock, poetry_lock, pylock_toml, requirements_txt, uv_lock
-from build.locking.pyproject import Table, is_poetrys, wanted_by, wants_anything
-from build.locking.reading import Reading, text_of, toml
+from build.locking.pyproject import Table, are_dynamic, is_poetrys, wanted_by, wants_anything
+from build.locking.reading import MALFORMED, Reading, by_hand, text_of, toml, unreadable
+from build.locking.requirements import SO
 from build.model import Target
 
 PYPROJECT = "pyproject.toml"
@@ -17,14 +18,17 @@ PAIRS = {
     uv_lock.LOCK: (PYPROJECT,),
     poetry_lock.LOCK: (PYPROJECT,),
     pipfile_lock.LOCK: (pipfile_lock.WANTED, None),
-    pylock_toml.LOCK: (requirements_txt.WANTED, PYPROJECT, None),
+    pylock_toml.LOCK: (requirements_txt.WANTED, PYPROJECT, pipfile_lock.WANTED, None),
 }
 """Every lock, with the files whose lock it may be; None where it may stand alone."""
 
-
-_EXPORTED = re.compile(r"^#\s+uv export\b", re.MULTILINE)
+_EXPORTED = {
+    uv_lock.LOCK: re.compile(r"^#\s+uv export\b", re.MULTILINE),
+    poetry_lock.LOCK: re.compile(r'^created-by = "poetry', re.MULTILINE),
+    pipfile_lock.LOCK: re.compile(r'^created-by = "pipenv"', re.MULTILINE),
+}
+"""What the head of a file says that was made from this lock, and so is no source of its own."""
 _HEAD_CHARS = 500
-"""Where uv writes the command that a file was made by. What it exported from `uv.lock` is no source of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,35 +49,53 @@ def source_of(folder: Path, root: Path) -> Source:
     """Find the pair in ``folder`` of the repository at ``root``; both are None where nothing is wanted."""
     problems: list[str] = []
     pyproject: Table = {}
+    wants = is_dynamic = False
     try:
         pyproject = toml(text_of(folder / PYPROJECT) or "")
-    except ValueError as reason:
-        problems.append(f"{PYPROJECT}: {reason}")
-    locks = [name for name in PAIRS if (folder / name).is_file()]
-    pylock = pylock_toml.lock_of(folder)
-    if pylock and pylock_toml.LOCK not in locks:
-        locks.append(pylock)
-    if uv_lock.LOCK in locks:
-        locks = [name for name in locks if not _EXPORTED.search((text_of(folder / name) or "")[:_HEAD_CHARS])]
+        wants, is_dynamic = wants_anything(pyproject), are_dynamic(pyproject)
+    except MALFORMED as reason:
+        problems.append(unreadable(PYPROJECT, reason, "mend it"))
+    locks = _locks_in(folder)
     wanted = [name for name in (requirements_txt.WANTED, pipfile_lock.WANTED) if (folder / name).is_file()]
-    if wants_anything(pyproject) or (pyproject and {uv_lock.LOCK, poetry_lock.LOCK} & set(locks)):
+    is_in_workspace = not locks and uv_lock.lock_of(folder, root) is not None
+    is_any_locked = bool(pyproject and {uv_lock.LOCK, poetry_lock.LOCK} & set(locks))
+    if wants or is_any_locked or (is_in_workspace and is_dynamic):
         wanted.append(PYPROJECT)
-        if not locks and uv_lock.lock_of(folder, root):
-            locks.append(uv_lock.LOCK)  # that of the workspace around it
+        locks += [uv_lock.LOCK] if is_in_workspace else []
     lock, wish = next(iter(locks), None), next(iter(wanted), None)
     kind = lock if lock in PAIRS or lock is None else pylock_toml.LOCK
-    problems += [
-        f"expected one of {' and '.join(several)}, got both; keep the one that is meant"
-        for several in (locks, wanted)
-        if len(several) > 1
-    ]
-    text = (text_of(folder / lock) if lock else None) or ""
-    if (wish, kind) == (PYPROJECT, requirements_txt.LOCK) and "sha256" not in text:
-        problems.append(f"expected one of {wish} and {lock} to say what is wanted, got both")
-    elif not problems and kind and wish not in PAIRS[kind]:
+    plain = requirements_txt.LOCK
+    if (wish, kind) == (PYPROJECT, plain) and "sha256" not in (text_of(folder / plain) or ""):
+        wanted.append(plain)
+    for several, what in ((locks, "lock"), (wanted, "file that says what is wanted")):
+        if len(several) > 1:
+            first, *others = several
+            problems.append(
+                f"{first}: expected one {what}, got {' and '.join(others)} too{SO}keep the one that is meant"
+            )
+    if not problems and kind and wish not in PAIRS[kind]:
         pair = next(name for name in PAIRS[kind] if name)
-        problems.append(f"{lock}: expected {pair} beside it, got {wish or 'none'}")
+        problems.append(f"{lock}: expected {pair} beside it, got {wish or 'none'}{SO}keep files that belong together")
     return Source(wanted=wish, lock=lock, kind=kind, pyproject=pyproject, problems=tuple(problems))
+
+
+def wanted_file(folder: Path) -> str:
+    """Return the name of the file in ``folder`` that says what it wants, or that is the one to say it in."""
+    source = source_of(folder, folder)
+    if source.wanted or source.lock == requirements_txt.LOCK:
+        return source.wanted or requirements_txt.LOCK
+    return PYPROJECT if "project" in source.pyproject else requirements_txt.WANTED
+
+
+def _locks_in(folder: Path) -> list[str]:
+    """Return the names of the locks in ``folder``, but for those that were made from another one there."""
+    pylock = pylock_toml.lock_of(folder)
+    locks = [name for name in dict.fromkeys([*PAIRS, pylock or ""]) if name and (folder / name).is_file()]
+    if len(locks) < 2:
+        return locks
+    exported = [head for name, head in _EXPORTED.items() if name in locks]
+    heads = {name: (text_of(folder / name) or "")[:_HEAD_CHARS] for name in locks}
+    return [name for name in locks if not any(head.search(heads[name]) for head in exported)]
 
 
 def read(folder: Path, root: Path, targets: Iterable[Target]) -> Reading:
@@ -81,6 +103,18 @@ def read(folder: Path, root: Path, targets: Iterable[Target]) -> Reading:
     source = source_of(folder, root)
     if source.problems:
         return Reading(lock=source.lock or "", problems=source.problems)
+    try:
+        found = _read(folder, root, targets, source)
+    except MALFORMED as reason:
+        return Reading(lock=source.lock or "", problems=(unreadable(source.lock or PYPROJECT, reason),))
+    if found.wanted is not None or found.unpinned or source.kind is None:
+        return found
+    where = PAIRS[source.kind][0]
+    alone = (by_hand(problem, f"write what is wanted into {where} beside it") for problem in found.problems)
+    return replace(found, problems=tuple(alone))
+
+
+def _read(folder: Path, root: Path, targets: Iterable[Target], source: Source) -> Reading:
     if source.lock is None:
         return _without_lock(folder, root, source)
     readers: dict[str | None, Callable[[], Reading]] = {
@@ -119,6 +153,8 @@ def _wishes(folder: Path, root: Path, source: Source) -> Reading:
             problems=tuple(f"{PYPROJECT}: {problem}" for problem in problems),
             basis=str(list(map(str, requirements))),
         )
+    if source.wanted == pipfile_lock.WANTED:
+        return pipfile_lock.read(folder, root, ())
     return Reading(lock="")
 
 
@@ -137,10 +173,7 @@ def _pylock(folder: Path, root: Path, targets: Iterable[Target], source: Source)
 
 
 def _without_lock(folder: Path, root: Path, source: Source) -> Reading:
-    if source.wanted == pipfile_lock.WANTED:
-        found = pipfile_lock.read(folder, root, ())
-    else:
-        found = _wishes(folder, root, source)
+    found = _wishes(folder, root, source)
     if not found.wanted or found.problems:
         return found
     return replace(found, problems=(f"{found.lock}: expected a lock of {source.wanted}, got no file",))

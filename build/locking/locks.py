@@ -21,7 +21,7 @@ from build.errors import InputError
 from build.locking import formats, requirements_txt, tools
 from build.locking.places import Base, digest_of, is_at, is_local, masked, spot_of, wished_url
 from build.locking.reading import Reading
-from build.locking.requirements import Pin
+from build.locking.requirements import SO, Pin
 from build.model import Finding, FunctionSpec, Severity, Spec, Target, Workspace
 from build.project.profiles import profile_of
 
@@ -88,10 +88,11 @@ def read_locks(workspace: Workspace, *, strict: bool = False) -> dict[str, Lock]
         problems += found or [*_twice(lock, targets_of(spec)), *_unmet(lock, spec, workspace.root)]
     problems += [clash for spec in workspace.functions for clash in _clashes(spec, locks)]
     if problems:
+        first = "do what the lines say, then " if any(SO in problem for problem in problems) else ""
         raise InputError(
             "the locks do not fit what is wanted",
             facts=map(masked, problems),
-            hint="run `invoke lock` and commit the locks it writes",
+            hint=f"{first}run `invoke lock` and commit the locks it writes",
         )
     return locks
 

@@ -24,7 +24,7 @@ from build.locking.reading import (
     text_of,
     toml,
 )
-from build.locking.requirements import Pin, marker_of
+from build.locking.requirements import SO, Pin, marker_of
 from build.model import Target
 
 WANTED, LOCK = "Pipfile", "Pipfile.lock"
@@ -45,19 +45,14 @@ def read(folder: Path, root: Path, targets: Iterable[Target]) -> Reading:
         tables = toml(wished or "").get("packages", {})
         wanted = [_wish(name, table) for name, said in tables.items() for table in alternatives(said)]
     except (ValueError, InvalidRequirement, InvalidSpecifier, InvalidMarker) as reason:
-        found.append(f"{WANTED}: {str(reason).splitlines()[0]}")
-    pins: tuple[Pin, ...] = ()
-    try:
-        lock = json_object(text or "{}")
-        packages = dict(lock.get("default", {}))
-        indexes = {each["name"]: each["url"] for each in lock.get("_meta", {}).get("sources", ())}
-    except (ValueError, LookupError, TypeError) as reason:
-        found.append(f"{LOCK}: cannot be read: {reason}")
-    else:
-        wishes: dict[str, Requirement] = {canonicalize_name(wish.name): wish for wish in wanted}
-        base = Base(folder, root)
-        pins, wrong = for_targets(targets, lambda target: _chosen(packages, wishes, indexes, target, base))
-        found += [f"{LOCK}: {each}" for each in wrong]
+        found.append(f"{WANTED}: {str(reason).splitlines()[0]}{SO}mend it")
+    lock = json_object(text or "{}")
+    packages = dict(lock.get("default", {}))
+    indexes = {each["name"]: each["url"] for each in lock.get("_meta", {}).get("sources", ())}
+    wishes: dict[str, Requirement] = {canonicalize_name(wish.name): wish for wish in wanted}
+    base = Base(folder, root)
+    pins, wrong = for_targets(targets, lambda target: _chosen(packages, wishes, indexes, target, base))
+    found += [f"{LOCK}: {each}" for each in wrong]
     return Reading(
         lock=LOCK,
         wanted=None if wished is None else tuple(wanted),

@@ -22,7 +22,7 @@ from packaging.utils import (
 )
 
 from build.digest import Digest
-from build.locking.requirements import SEARCH, Pin
+from build.locking.requirements import SEARCH, SO, Pin
 
 _CREDENTIALS = re.compile(r"//[^/@\s]+@")
 _VERSION_CONTROL = re.compile(r"(git|hg|svn|bzr)\+|git@")
@@ -111,16 +111,20 @@ def pin_at(
     said = Pin(name=canonicalize_name(name), version=version, marker=marker, sha256s=sha256s)
     if _VERSION_CONTROL.match(place):
         return (
-            f"{name or masked(place)}: expected files with a sha256, got a commit of a repository; "
-            "take a release, a URL of an archive with its sha256, or a copy in this repository"
+            f"{name or masked(place)}: expected files with a sha256, got a commit of a repository{SO}"
+            "take a release, the URL of an archive, or a wheel or copy of it in this repository"
         )
     if "://" in place and not place.startswith("file:"):
         return _remote(place, said)
     path = base.path(place)
     if path is None:
-        return f"{masked(place)}: expected a place in this repository, got one outside of it"
+        return f"{masked(place)}: expected a place in this repository, got one outside of it{SO}copy it into this one"
+    if not (path.is_file() or path.is_dir()):
+        return f"{place}: expected a file or a project, got nothing at {base.named(path)}{SO}mend the path"
     if path.is_dir():
-        return _project(path, place, said)
+        found = _project(path, place, said)
+        is_own = isinstance(found, str) and path == base.folder
+        return f"{found}{SO}leave it out: src/ ships by itself" if is_own else found
     return _local(path, place, said)
 
 
@@ -133,8 +137,6 @@ def _remote(url: str, said: Pin) -> Pin | str:
 
 
 def _local(path: Path, place: str, said: Pin) -> Pin | str:
-    if not path.is_file():
-        return f"{place}: expected a file or a project, got nothing there"
     own = Digest.of_file(path).hex
     if said.sha256s and own not in said.sha256s:
         return f"{place}: expected the sha256 that the lock names, got {own}"
@@ -144,7 +146,7 @@ def _local(path: Path, place: str, said: Pin) -> Pin | str:
 def _file(url: str, filename: str, said: Pin) -> Pin | str:
     name, version = _parsed(filename)
     if not (said.name or name):
-        return f"{masked(url)}: expected `name @ URL`, got no name"
+        return f"{masked(url)}: expected its name, got none{SO}write `name @ URL`"
     return replace(said, name=said.name or canonicalize_name(name), version=said.version or version, url=url)
 
 
@@ -165,7 +167,7 @@ def _project(folder: Path, place: str, said: Pin) -> Pin | str:
         return f"{place}: expected a project, got a folder without pyproject.toml or setup.py"
     name, version = _said(folder)
     if not (said.name or name):
-        return f"{place}: expected its name in pyproject.toml, or `name @ file:{place}`, got none"
+        return f"{place}: expected its name in its pyproject.toml, got none{SO}write `name @ file:{place}`"
     return replace(
         said,
         name=said.name or canonicalize_name(name),

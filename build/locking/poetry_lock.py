@@ -15,6 +15,7 @@ from packaging.version import InvalidVersion, Version
 from build.locking.places import Base, index_options, pin_at
 from build.locking.pyproject import Table, alternatives, poetry_marker, poetry_ranges, wanted_by
 from build.locking.reading import (
+    WIDEN,
     Chosen,
     Reading,
     environment_of,
@@ -39,15 +40,13 @@ def read(folder: Path, root: Path, targets: Iterable[Target], pyproject: Table) 
     text = text_of(folder / LOCK) or ""
     base = Base(folder, root)
     pins: tuple[Pin, ...] = ()
-    try:
-        lock = toml(text)
-        packages = [_Package(table, lock) for table in lock.get("package", ())]
-    except (ValueError, LookupError, TypeError, AttributeError) as reason:
-        return Reading(lock=LOCK, wanted=wanted, problems=(*found, f"{LOCK}: cannot be read: {reason}"))
+    lock = toml(text)
+    _refuse_unknown(str(lock.get("metadata", {}).get("lock-version", "1.0")))
+    packages = [_Package(table, lock) for table in lock.get("package", ())]
 
     def choose(target: Target) -> Chosen:
         if problem := _python_problem(lock, target):
-            yield problem
+            yield problem + WIDEN
             return
         environment = environment_of(target)
         flat = all("groups" in package.table for package in packages)
@@ -60,6 +59,12 @@ def read(folder: Path, root: Path, targets: Iterable[Target], pyproject: Table) 
     return Reading(
         lock=LOCK, wanted=wanted, pins=pins, problems=tuple(found), basis=f"{list(map(str, wanted))}\0{text}"
     )
+
+
+def _refuse_unknown(version: str) -> None:
+    if version.partition(".")[0] not in {"1", "2"}:
+        msg = f"expected version 1 or 2, got {version}"
+        raise ValueError(msg)
 
 
 def _python_problem(lock: Table, target: Target) -> str | None:

@@ -10,7 +10,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from build.locking.places import wished_url
-from build.locking.requirements import marker_of
+from build.locking.requirements import SO, marker_of
 
 Table = Mapping[str, Any]
 
@@ -19,6 +19,11 @@ def wants_anything(pyproject: Table) -> bool:
     """Say whether the file is about dependencies at all; many only hold settings of tools."""
     project = pyproject.get("project", {})
     return bool(project.get("dependencies")) or bool(poetry_tables(pyproject))
+
+
+def are_dynamic(pyproject: Table) -> bool:
+    """Say whether only a build of the project tells its dependencies; its lock knows them too."""
+    return "dependencies" in pyproject.get("project", {}).get("dynamic", ())
 
 
 def is_poetrys(pyproject: Table) -> bool:
@@ -44,7 +49,7 @@ def wanted_by(pyproject: Table) -> tuple[tuple[Requirement, ...], tuple[str, ...
             wish.url = wished_url(wish.url or "")
             wanted.append(wish)
         except InvalidRequirement as reason:
-            problems.append(f"{line}: {str(reason).splitlines()[0]}")
+            problems.append(f"{line}: {str(reason).splitlines()[0]}{SO}mend it")
     for name, said in poetry_tables(pyproject).items():
         for table in alternatives(said):
             if table.get("optional"):
@@ -52,7 +57,7 @@ def wanted_by(pyproject: Table) -> tuple[tuple[Requirement, ...], tuple[str, ...
             try:
                 wanted.append(_poetry_wish(name, table))
             except (InvalidRequirement, InvalidMarker) as reason:
-                problems.append(f"{name}: {str(reason).splitlines()[0]}")
+                problems.append(f"{name}: {str(reason).splitlines()[0]}{SO}mend it")
     return tuple(wanted), tuple(problems)
 
 

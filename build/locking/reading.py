@@ -2,6 +2,7 @@
 
 import codecs
 import json
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from build.locking.requirements import Pin, marker_of
+from build.locking.requirements import SO, Pin, marker_of
 from build.model import Target
 from build.project.profiles import profile_of
 
@@ -39,8 +40,25 @@ class Reading:
     """True for a plain `requirements.txt` that says what is wanted, with no lock of it."""
 
 
+_SHA256 = re.compile(r"sha256:([0-9a-fA-F]{64})")
+WIDEN = SO + "widen the Python versions in pyproject.toml, or choose another runtime"
+
+MALFORMED = (ValueError, LookupError, TypeError, AttributeError)
+"""What a document of another shape than it should have leads to."""
+
 Chosen = Iterable[Pin | str]
 """Pins for one target, or what is wrong with one that the target needs."""
+
+
+def by_hand(problem: str, way: str) -> str:
+    """Return ``problem`` with ``way`` as what a person has to do, unless it says that already."""
+    return problem if SO in problem else f"{problem}{SO}{way}"
+
+
+def unreadable(name: str, reason: Exception, way: str = "restore it, or delete it") -> str:
+    """Return the problem of a file called ``name``, over which the tool that writes locks stumbles as well."""
+    said = reason if isinstance(reason, ValueError) else f"{type(reason).__name__}: {reason}"
+    return f"{name}: cannot be read: {str(said).splitlines()[0]}{SO}{way}"
 
 
 def environment_of(target: Target) -> dict[str, str]:
@@ -126,4 +144,5 @@ def json_object(text: str) -> dict[str, Any]:
 
 def sha256s_of(files: Iterable[str | None]) -> frozenset[str]:
     """Return the hex digits of those of ``files``, given as ``sha256:…``, that are sha256."""
-    return frozenset(each.removeprefix("sha256:") for each in files if each and each.startswith("sha256:"))
+    found = (_SHA256.fullmatch(each) for each in files if each)
+    return frozenset(match[1].lower() for match in found if match)

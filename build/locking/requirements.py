@@ -17,7 +17,8 @@ from packaging.utils import NormalizedName, canonicalize_name
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _HASH = re.compile(r"\s--hash[= ]\s*(\S+)")
 _SHA256 = re.compile(r"sha256:([0-9a-fA-F]{64})")
-_PER_LINE = re.compile(r"\s--(?:config-settings?|global-option)[= ]\S+")
+_OPTIONS = re.compile(r"\s--?[A-Za-z].*")
+"""Of one line, as pip tells them apart from what it asks for."""
 _BLOCK = re.compile(
     r"^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)==(\d+(?:\.\d+)*(?:(?:a|b|rc|\.post|\.dev)\d+)*)"
     r"(?: ; ([^\\#\n]+?))? \\\n"
@@ -25,9 +26,12 @@ _BLOCK = re.compile(
     re.MULTILINE,
 )
 """A pin as uv and pip-tools write it. Read in one go: locks are long, and packaging takes 50 times as long."""
+_EGG = re.compile(r"[#&]egg=([A-Za-z0-9._-]+)")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _REFERENCE = re.compile(r"(?P<place>[^;]*?)(?:\[(?P<extras>[A-Za-z0-9._, -]+)\])?(?:\s+;(?P<marker>.*))?")
 
+SO = ", so "
+"""In a problem, before what a person has to do first, because locking again does not mend it."""
 EDITABLE = ("-e", "--editable")
 OTHER_FILE = ("-r", "--requirement")
 CONSTRAINTS = ("-c", "--constraint")
@@ -230,12 +234,12 @@ def _usual(block: re.Match[str]) -> Pin:
 
 def _requirement(number: int, line: str, editable: str) -> Requirement | Reference | str:
     """Return what a line asks for, or what is wrong with it."""
-    bare = _PER_LINE.sub("", _HASH.sub("", f" {editable or line}")).strip()
+    bare = _OPTIONS.sub("", f" {editable or line}").strip()
     sha256s = frozenset(match[1].lower() for value in _HASH.findall(line) if (match := _SHA256.fullmatch(value)))
     try:
         requirement = Requirement(bare)
     except InvalidRequirement as reason:
-        return _reference(number, bare, sha256s) or f"{number}: {_first_line(reason)}"
+        return _reference(number, bare, sha256s) or f"{number}: {_first_line(reason)}{SO}mend the line"
     if requirement.url is None and not editable and not _is_archive(bare):
         return requirement
     return Reference(
@@ -257,14 +261,18 @@ def _reference(number: int, line: str, sha256s: frozenset[str]) -> Reference | N
     except InvalidMarker:
         return None
     extras = frozenset(extra.strip() for extra in (match["extras"] or "").split(",") if extra.strip())
+    place = match["place"].strip()
+    egg = _EGG.search(place)
     return Reference(
-        number=number, place=match["place"].strip(), name="", extras=extras, marker=marker, sha256s=sha256s
+        number=number, place=place, name=egg[1] if egg else "", extras=extras, marker=marker, sha256s=sha256s
     )
 
 
 def _is_place(text: str) -> bool:
     """Say whether ``text`` is a path or URL and no torn requirement, as pip tells them apart."""
-    return bool(text) and " " not in text.strip() and ("/" in text or text.startswith(".") or _is_archive(text))
+    return (
+        bool(text) and " " not in text.strip() and ("/" in text or text.startswith((".", "file:")) or _is_archive(text))
+    )
 
 
 def _is_archive(text: str) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from build.locking.places import Base, masked, pin_at, search_option, source_paths, spot_of, wished_url
-from build.locking.reading import Reading, text_of
+from build.locking.reading import Reading, by_hand, text_of
 from build.locking.requirements import Pin, Pins, Reference, parse_lock, parse_wanted
 
 WANTED, LOCK = "requirements.in", "requirements.txt"
@@ -74,29 +74,40 @@ def wanted_in(folder: Path, name: str, root: Path) -> Wanted:
     texts, problems = _files(folder / name, root)
     base = Base(folder, root)
     requirements: list[Requirement] = []
-    constraints: list[Path] = []
     has_places = False
     for path, text in texts:
         parsed = parse_wanted(text)
         problems += [f"{_shown(path, base)}:{problem}" for problem in parsed.problems]
         requirements += parsed.requirements
         has_places = has_places or bool(parsed.references)
-        constraints += [
-            Base(path.parent, root).path(other) or (path.parent / other).resolve() for other in parsed.constraints
-        ]
         for reference in parsed.references:
             wish = _wish(reference, base)
             if isinstance(wish, str):
                 problems.append(f"{_shown(path, base)}:{reference.number}: {wish}")
             else:
                 requirements.append(wish)
+    constraints = _constraints(texts, root)
     return Wanted(
         requirements=tuple(requirements),
-        problems=tuple(problems),
-        basis="\0".join([*(text for _, text in texts), *(text_of(place) or "" for place in constraints)]),
+        problems=tuple(by_hand(problem, "mend the line") for problem in problems),
+        basis="\0".join([*(text for _, text in texts), *constraints.values()]),
         beside=_beside((*(path for path, _ in texts), *constraints), base),
         has_places=has_places,
     )
+
+
+def _constraints(texts: Iterable[tuple[Path, str]], root: Path) -> dict[Path, str]:
+    """Return the files that ``texts`` name by ``-c``, and all that those name, with their texts."""
+    found: dict[Path, str] = {}
+    pending = [(path, other) for path, text in texts for other in parse_wanted(text).constraints]
+    while pending:
+        by, said = pending.pop(0)
+        place = Base(by.parent, root).path(said) or (by.parent / said).resolve()
+        if place not in found and (text := text_of(place)) is not None:
+            found[place] = text
+            inner = parse_wanted(text)
+            pending += [(place, other) for other in (*inner.constraints, *inner.others)]
+    return found
 
 
 def _beside(paths: Iterable[Path], base: Base) -> tuple[Path, ...]:
@@ -133,7 +144,7 @@ def _pins(texts: list[tuple[Path, str]], base: Base) -> tuple[tuple[Pin, ...], l
                 problems.append(f"{shown}:{each.number}: {found}")
             else:
                 pins.append(found)
-    return tuple(pins), problems
+    return tuple(dict.fromkeys(pins)), problems  # files that name each other may say the same
 
 
 def _options(parsed: Pins, base: Base) -> Iterator[str]:

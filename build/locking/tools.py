@@ -15,6 +15,9 @@ from build.process import Completed
 
 _PYTHON = ("--python", sys.executable, "--no-python-downloads")
 """Named, or uv asks every Python it finds who it is, which takes 7 s behind pyenv's shims."""
+REACH = "run the same command again when the package index can be reached"
+_UNREACHABLE = ("error sending request", "dns error", "network was disabled")
+"""What uv prints when it cannot reach an index, also for what a local project wants to be built by."""
 
 
 def compile_with_uv(
@@ -73,7 +76,9 @@ def lock_with_pipenv(folder: Path, *, hint: str) -> None:
 
 
 def _run(argv: Sequence[str], cwd: Path, hint: str) -> None:
-    process.checked(_tried(argv, cwd), doing=f"locking {cwd.name}", hint=hint)
+    done = _tried(argv, cwd)
+    is_cut_off = any(phrase in done.stderr for phrase in _UNREACHABLE)
+    process.checked(done, doing=f"locking {cwd.name}", hint=REACH if is_cut_off else hint)
 
 
 def _tried(argv: Sequence[str], cwd: Path) -> Completed:

@@ -14,8 +14,9 @@ from packaging.utils import canonicalize_name
 
 from build.digest import Digest
 from build.locking.places import Base, index_options, pin_at
-from build.locking.pyproject import Table, wanted_by
+from build.locking.pyproject import Table, are_dynamic, wanted_by
 from build.locking.reading import (
+    WIDEN,
     Chosen,
     Reading,
     environment_of,
@@ -26,7 +27,7 @@ from build.locking.reading import (
     text_of,
     toml,
 )
-from build.locking.requirements import Pin
+from build.locking.requirements import SO, Pin
 from build.model import Target
 
 LOCK = "uv.lock"
@@ -48,14 +49,13 @@ def read(folder: Path, root: Path, targets: Iterable[Target], pyproject: Table) 
     where = Path(os.path.relpath(folder, base.folder)).as_posix()
     found = [f"pyproject.toml: {problem}" for problem in problems]
     pins: tuple[Pin, ...] = ()
-    try:
-        lock = toml(text)
-        start = _project(lock, where)
-    except (ValueError, LookupError, TypeError) as reason:
-        return Reading(lock=LOCK, wanted=wanted, problems=(*found, f"{LOCK}: cannot be read: {reason}"))
+    lock = toml(text)
+    start = _project(lock, where)
     if start is None:
-        found.append(f"{LOCK}: expected the project of this folder in it, got none; run `uv lock` here")
+        found.append(f"{LOCK}: expected the project of this folder in it, got none")
     else:
+        if are_dynamic(pyproject):
+            wanted = tuple(_as_requirement(edge) for edge in _edges(start, [""]))
         graph = _Graph(lock, start)
         pins, wrong = for_targets(targets, lambda target: graph.chosen(target, base))
         found += [f"{LOCK}: {each}" for each in wrong]
@@ -102,11 +102,14 @@ class _Graph:
         """Yield what ``target`` needs."""
         environment = environment_of(target)
         if problem := python_problem(self._lock.get("requires-python"), target):
-            yield problem
+            yield problem + WIDEN
             return
         supported = self._lock.get("supported-markers", ())
         if supported and not any(holds(marker, environment) for marker in supported):
-            yield f"expected a lock that supports {target}, got one for {' or '.join(supported)}"
+            yield (
+                f"expected a lock that supports {target}, got one for {' or '.join(supported)}{SO}"
+                "widen `environments` of [tool.uv] in pyproject.toml"
+            )
             return
         for package in self._reached(environment):
             if "virtual" not in package["source"]:  # uv installs what it depends on, and not itself

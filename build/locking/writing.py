@@ -66,7 +66,7 @@ def _failure(failures: Mapping[str, ToolError]) -> ToolError:
 
 
 def _refuse_several(sources: Mapping[str, Source]) -> None:
-    problems = [f"{identity}: {problem}" for identity, source in sources.items() for problem in source.problems]
+    problems = [f"{identity}/{problem}" for identity, source in sources.items() for problem in source.problems]
     if problems:
         raise InputError(
             "folders whose files do not belong together",

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from build import report
-from build.checks.distributions import brings, wanted_files
+from build.checks.distributions import brings, wanted_in
 from build.errors import AwsError, FindingsError
 from build.local import cloud
 from build.local.importing import COLD_STARTS, Code, Failure, Imported, code_of, code_of_release, measure
@@ -93,8 +93,6 @@ def _way_out(spec: FunctionSpec, failure: Failure) -> str:
     if failure.message.startswith("ModuleNotFoundError") and failure.module:
         if spec.layer_arns:
             return "layers that are only known by ARN are not there; that they hold it cannot be seen here"
-        files = wanted_files(spec.folder)
-        wanted = files[0].name if files else "requirements.in"
         what = brings(failure.module) or f"what brings `{failure.module}`"
-        return f"add {what} to {spec.identity}/{wanted} and run `invoke lock`"
+        return f"add {what} to {wanted_in(spec)} and run `invoke lock`"
     return "mend what the last line above tells"

@@ -10,19 +10,29 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from build import process
 from build.digest import Digest
 from build.errors import FindingsError, InputError, SlipwayError
 from build.locking.requirements import Pin
+from build.locking.tools import REACH
 from build.model import Target, Wheel
 from build.process import Completed
 from build.project.profiles import profile_of
-from build.store.objects import Store
-from build.wheels.pip import REACH, blamed, is_unreachable, met_other_files, newest_with_wheel, pip_for, run_pip
-from build.wheels.sdists import RULES, NoSourceError, build_wheel, content_of, is_source, known_build
+from build.store.objects import Store, trust
+from build.wheels.pip import (
+    blamed,
+    is_unreachable,
+    met_other_files,
+    others_with_wheel,
+    pip_for,
+    refusal_of_wheel,
+    run_pip,
+)
+from build.wheels.sdists import NoSourceError, build_wheel, content_of, is_source, known_build
 from build.wheels.surveys import surveyed
+from build.wheels.toolchain import RULES
 
 Wanted = tuple[Pin, Target]
 _Say = Callable[[str], None]
@@ -34,13 +44,12 @@ _AT_ONCE = 2
 _MOST_LOOKED_UP = 5
 """Of distributions without a wheel: each asks the index once more."""
 _NONE, _OTHER_FILES = "no wheel for it", "no wheel for it that the lock allows"
-_FIND_OUT = "the index has other files than the lock allows: find out why, then run `invoke lock --upgrade`"
 _DOWNLOADED = re.compile(r"^\s*Downloading (?:\S*/)?(\S+\.whl)", re.MULTILINE)
 _FROM_CACHE = re.compile(r"^\s*Using cached (?:\S*/)?(\S+\.whl)", re.MULTILINE)
 
 
 def fetch_wheels(wanted: Mapping[Wanted, str], store: Store, *, on_progress: _Say) -> dict[Wanted, Wheel]:
-    """Return the wheel of every pin in ``wanted``, whose values say which folder asks; its file is in ``store``.
+    """Return the wheel of every pin in ``wanted``, whose values say which lock asks; its file is in ``store``.
 
     What the store has is not fetched again; the rest goes to pip in as few calls as the versions allow,
     and what was fetched before another pin failed is kept. What has no wheel is built. Raises InputError
@@ -51,12 +60,13 @@ def fetch_wheels(wanted: Mapping[Wanted, str], store: Store, *, on_progress: _Sa
     found = {want: held[key] for key, want in wants.items() if key in held}
     missing = [want for want in wants.values() if want not in found]
     if missing:
-        fetched, no_wheel = _fetch_all([want for want in missing if not is_source(want[0])], store, on_progress)
-        built, failed = _build_all(
-            [*no_wheel, *(want for want in missing if is_source(want[0]))], contents, store, on_progress
-        )
-        if failed:
-            raise _failure(failed, no_wheel, wanted)
+        fetchable = {want: wanted[want] for want in missing if not is_source(want[0])}
+        fetched, no_wheel = _fetch_all(fetchable, store, on_progress)
+        without_source = [want for want, why in no_wheel.items() if want[0].url or why not in {_NONE, _OTHER_FILES}]
+        to_build = [want for want in missing if want not in fetched and want not in without_source]
+        built, failed = _build_all(to_build, contents, store, on_progress)
+        if failed or without_source:
+            raise _failure({**dict.fromkeys(without_source), **failed}, no_wheel, wanted)
         found.update({**fetched, **built})
     return {want: found[wants[key]] for want, key in keys.items()}
 
@@ -116,7 +126,7 @@ def _only_choice(want: Wanted, store: Store) -> Wheel | None:
         return None
     for digest in map(Digest, pin.sha256s):
         for path in store.wheel(digest, "").glob("*.whl"):
-            if not _parsed(path.name)[2].isdisjoint(profile_of(target).tags):
+            if not parse_wheel_filename(path.name)[3].isdisjoint(profile_of(target).tags):
                 return _present(path.name, digest, store)
     return None
 
@@ -128,12 +138,12 @@ def _key(content: Digest, target: Target) -> Digest:
 # ── fetch ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def _fetch_all(missing: Iterable[Wanted], store: Store, say: _Say) -> tuple[dict[Wanted, Wheel], _NoWheel]:
+def _fetch_all(missing: Mapping[Wanted, str], store: Store, say: _Say) -> tuple[dict[Wanted, Wheel], _NoWheel]:
     """Return what pip fetched, and why it did not fetch the rest."""
     found: dict[Wanted, Wheel] = {}
     failed: _NoWheel = {}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        batches = [pool.submit(_fetch, pins, target, store, say) for target, pins in _batches(missing)]
+        batches = [pool.submit(_fetch, pins, target, missing, store, say) for target, pins in _batches(missing)]
         try:
             for batch in batches:
                 fetched, refused = batch.result()
@@ -155,7 +165,9 @@ def _batches(missing: Iterable[Wanted]) -> Iterator[tuple[Target, list[Pin]]]:
         yield target, pins
 
 
-def _fetch(pins: Sequence[Pin], target: Target, store: Store, say: _Say) -> tuple[dict[Wanted, Wheel], _NoWheel]:
+def _fetch(
+    pins: Sequence[Pin], target: Target, locks: Mapping[Wanted, str], store: Store, say: _Say
+) -> tuple[dict[Wanted, Wheel], _NoWheel]:
     """Fetch ``pins``, leaving out those that pip stops at until it gets through."""
     failed: _NoWheel = {}
     say(f"fetching {_count(pins)} for {target}: {', '.join(pin.name for pin in pins)}")
@@ -164,10 +176,15 @@ def _fetch(pins: Sequence[Pin], target: Target, store: Store, say: _Say) -> tupl
             began = time.monotonic()
             completed = _download(pins, target, folder)
             if completed.code == 0:
+                took = time.monotonic() - began
                 by_name: dict[str, Pin] = {pin.name: pin for pin in pins}
-                wheels = list(_take_in(folder / "wheels", by_name, target, store))
-                say(f"fetched {_told(wheels, completed, time.monotonic() - began)} for {target}")
-                return {(by_name[wheel.name], target): wheel for wheel in wheels}, failed
+                fetched = {
+                    (pin, target): _take_in(path, pin, target, locks[pin, target], store)
+                    for path in sorted((folder / "wheels").iterdir())
+                    for pin in [by_name[canonicalize_name(parse_wheel_filename(path.name)[0])]]
+                }
+                say(f"fetched {_told([*fetched.values()], completed, took)} for {target}")
+                return fetched, failed
         if is_unreachable(completed):
             process.checked(completed, doing=f"fetching wheels for {target}", hint=REACH)
         # pip stops at its first problem, so go on without it: all of them shall be told.
@@ -176,9 +193,9 @@ def _fetch(pins: Sequence[Pin], target: Target, store: Store, say: _Say) -> tupl
             process.checked(
                 completed, doing=f"fetching wheels for {target}", hint="mend what pip says, then run `invoke build`"
             )
-        failed.update(
-            dict.fromkeys([(pin, target) for pin in stopped_at], _OTHER_FILES if met_other_files(completed) else _NONE)
-        )
+        refused = refusal_of_wheel(completed)
+        why = _OTHER_FILES if met_other_files(completed) else f"pip refuses its wheel: {refused}" if refused else _NONE
+        failed.update(dict.fromkeys([(pin, target) for pin in stopped_at], why))
         pins = [pin for pin in pins if pin not in stopped_at]
     return {}, failed
 
@@ -191,24 +208,24 @@ def _download(pins: Iterable[Pin], target: Target, folder: Path) -> Completed:
     return run_pip([*pip_for("download", target), "--dest", str(folder / "wheels"), "--requirement", str(lines)])
 
 
-def _take_in(folder: Path, by_name: Mapping[str, Pin], target: Target, store: Store) -> Iterator[Wheel]:
-    """Move fetched wheels into the store, each checked against its pin and its target once more, and looked into."""
-    accepted = frozenset(profile_of(target).tags)
-    for fetched in sorted(folder.iterdir()):
-        name, version, tags = _parsed(fetched.name)
-        pin, digest = by_name[name], Digest.of_file(fetched)
-        if digest.hex not in pin.sha256s or accepted.isdisjoint(tags):
-            raise FindingsError(
-                f"{fetched.name} is not a file that the lock allows for {target}",
-                facts=[f"got {digest}", f"expected one of {len(pin.sha256s)} locked digests and a fitting tag"],
-                hint="run `invoke lock`",
-            )
-        # Dated as the store's own, or the survey would hash it again.
-        path = store.keep(fetched, folder.with_name("hashed") / fetched.name)
-        surveyed(Wheel(name=pin.name, version=version, path=path, digest=digest), store)
-        final = store.keep(path, store.wheel(digest, path.name))
-        store.remember("wheel", _key(content_of(pin), target), [path.name, digest.hex])
-        yield Wheel(name=pin.name, version=version, path=final, digest=digest)
+def _take_in(fetched: Path, pin: Pin, target: Target, lock: str, store: Store) -> Wheel:
+    """Move a fetched wheel into the store, checked against its pin and its target once more, and looked into."""
+    _, version, _, tags = parse_wheel_filename(fetched.name)
+    digest = Digest.of_file(fetched)
+    if digest.hex not in pin.sha256s or tags.isdisjoint(profile_of(target).tags):
+        raise FindingsError(
+            f"{fetched.name} is not a file that {lock} allows for {target}",
+            facts=[f"got {digest}", f"expected one of {len(pin.sha256s)} locked digests and a fitting tag"],
+            hint="run `invoke lock`",
+        )
+    trust(fetched)  # or the survey would hash it again
+    try:
+        surveyed(Wheel(name=pin.name, version=str(version), path=fetched, digest=digest), store)
+    except InputError as bad:
+        raise InputError(bad.summary, facts=bad.facts, hint=_another(pin, lock)) from None
+    final = store.keep(fetched, store.wheel(digest, fetched.name))
+    store.remember("wheel", _key(content_of(pin), target), [final.name, digest.hex])
+    return Wheel(name=pin.name, version=str(version), path=final, digest=digest)
 
 
 def _told(wheels: Sequence[Wheel], completed: Completed, seconds: float) -> str:
@@ -230,12 +247,8 @@ def _count(things: Sequence[object]) -> str:
     return f"{len(things)} wheel{'s' if len(things) != 1 else ''}"
 
 
-def _parsed(filename: str) -> tuple[str, str, frozenset[object]]:
-    try:
-        name, version, _, tags = parse_wheel_filename(filename)
-    except InvalidWheelFilename as reason:
-        raise InputError(str(reason), hint="pin another version in requirements.in, then run `invoke lock`") from None
-    return canonicalize_name(name), str(version), frozenset(tags)
+def _another(pin: Pin, lock: str) -> str:
+    return f"ask for another version of {pin.name} than {lock} has, then run `invoke lock`"
 
 
 # ── build ─────────────────────────────────────────────────────────────────────────────────────
@@ -280,19 +293,25 @@ def _build_all(
     return built, {want: result for want, result in results.items() if isinstance(result, SlipwayError)}
 
 
-def _failure(failed: Mapping[Wanted, SlipwayError], no_wheel: _NoWheel, wanted: Mapping[Wanted, str]) -> SlipwayError:
-    """Return one error that tells of everything which can be had neither as a wheel nor by a build."""
+def _failure(
+    failed: Mapping[Wanted, SlipwayError | None], no_wheel: _NoWheel, wanted: Mapping[Wanted, str]
+) -> SlipwayError:
+    """Return one error that tells of everything which can be had neither as a wheel nor by a build.
+
+    The values of ``failed`` say what came of building it; None where there was nothing to build.
+    """
     facts: list[str] = []
     hints: dict[str, None] = {}
     for (pin, target), reason in sorted(failed.items(), key=lambda each: (each[0][0].name, each[0][1])):
-        lacking = no_wheel.get((pin, target), "")
-        why = f"its {'project' if pin.folder else 'sdist'} {reason.summary}"
-        if lacking:
-            why = lacking if isinstance(reason, NoSourceError) else f"{lacking}, and {why}"
-        facts.append(f"{wanted[pin, target]}: {pin.name} {pin.version} on {target}: {why}")
-        facts += [f"  {line}" for line in reason.facts]
-        if lacking == _NONE and len(failed) <= _MOST_LOOKED_UP:
-            newest = newest_with_wheel(pin.name, target)
-            facts += [f"  the newest version with a wheel for it is {newest}"] if newest else []
-        hints[_FIND_OUT if lacking == _OTHER_FILES else reason.hint] = None
+        lock, lacking = wanted[pin, target], no_wheel.get((pin, target), "")
+        whys = [lacking] if lacking else []
+        if reason and not (lacking and isinstance(reason, NoSourceError)):
+            whys.append(f"its {'project' if pin.folder else 'sdist'} {reason.summary}")
+        facts.append(f"{lock}: {pin.name} {pin.version} on {target}: {', and '.join(whys)}")
+        facts += [f"  {line}" for line in reason.facts] if reason else []
+        if lacking == _NONE and len(failed) <= _MOST_LOOKED_UP and (others := others_with_wheel(pin, target)):
+            facts.append(f"  other versions have one, such as {' and '.join(others)}")
+        mended = reason.hint if reason else _another(pin, lock)
+        other_files = f"other files are there than {lock} allows: find out why, then run `invoke lock --upgrade`"
+        hints[other_files if lacking == _OTHER_FILES else mended] = None
     return InputError("distributions without a wheel for their target", facts=facts, hint="; ".join(hints))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from build import process
 from build.locking.requirements import Pin
@@ -15,7 +16,6 @@ from build.process import Completed
 from build.project.profiles import profile_of
 
 PIP = (sys.executable, "-m", "pip")
-REACH = "run the same command again when the package index can be reached"
 QUIETLY = ("--disable-pip-version-check", "--no-input")
 
 _USER_IN_URL = re.compile(r"(?<=://)[^\s/]*@")
@@ -25,15 +25,24 @@ _BLAMED = (
     re.compile(r"^ERROR: No matching distribution found for (\S+?)[=@ ]", re.MULTILINE),
     re.compile(r"^\s+(\S+?)==\S+ from \S+ ", re.MULTILINE),
     re.compile(r"^\s+(\S+?)(?:\[\S+\])? @ \S+ ", re.MULTILINE),
-    re.compile(r"^ERROR: (\S+)-\S+\.whl is not a supported wheel", re.MULTILINE),
+    re.compile(r"^ERROR: (\S+?)-\S+\.whl is not a supported wheel", re.MULTILINE),
+    re.compile(r"^ERROR: Wheel '(\S+)' located at ", re.MULTILINE),
+    re.compile(r"^ERROR: (\S+) has an invalid wheel", re.MULTILINE),
+    re.compile(r"^ERROR: Invalid wheel filename .*: '([^'-]+)", re.MULTILINE),
 )
-"""Where pip names the distribution that it stops at: not there, or other bytes than the lock's."""
+"""Where pip names the distribution that it stops at: not there, other bytes than the lock's, no wheel that it takes."""
+_REFUSED = re.compile(
+    r"^ERROR: (?!No matching)(.*(?:is not a supported wheel|Wheel '.*' located at .* is invalid|[Ii]nvalid wheel).*?)"
+    r"(?: on this platform)?\.?$",
+    re.MULTILINE,
+)
 _UNREACHABLE = (
     "after connection broken by",
     "problem confirming the ssl certificate",
     "error: connection-failed",
     "error: connection-timeout",
     "error: proxy-connection-failed",
+    "error: incomplete-download",
     "error: ssl-missing",
     "error: ssl-verification-failed",
     "ssl module in Python is not available",
@@ -58,12 +67,19 @@ def pip_for(verb: str, target: Target) -> list[str]:
     ]
 
 
-def newest_with_wheel(name: str, target: Target) -> str | None:
-    """Ask the index for the newest version of ``name`` that has a wheel for ``target``; None if it knows none."""
-    completed = run_pip([*PIP, "index", "versions", name, "--json", *_wheels_of(target), *QUIETLY])
+def others_with_wheel(pin: Pin, target: Target) -> tuple[str, ...]:
+    """Ask the index which other versions of ``pin``'s distribution have a wheel for ``target``.
+
+    Returns the nearest to ``pin``'s, a newer one where there is any, and the newest; nothing if the index knows none
+    or does not answer.
+    """
+    completed = run_pip([*PIP, "index", "versions", pin.name, "--json", *_wheels_of(target), *QUIETLY])
     if completed.code != 0:
-        return None
-    return str(json.loads(completed.stdout)["latest"])
+        return ()
+    own = Version(pin.version)
+    known = sorted({*map(Version, json.loads(completed.stdout)["versions"])} - {own})
+    newer = [version for version in known if version > own]
+    return tuple(map(str, dict.fromkeys([*newer[:1], *known[-1:]])))
 
 
 def _wheels_of(target: Target) -> list[str]:
@@ -76,12 +92,12 @@ def _wheels_of(target: Target) -> list[str]:
     ]
 
 
-def run_pip(argv: Sequence[str], env: Mapping[str, str] | None = None) -> Completed:
+def run_pip(argv: Sequence[str], env: Mapping[str, str] | None = None, *, umask: int = -1) -> Completed:
     """Run ``argv``, a pip, to its end; return what it printed without the credentials it knows.
 
     It has the environment, pip.conf and netrc of whoever runs us, so private indexes work as with pip itself.
     """
-    completed = process.run(argv, env=env)
+    completed = process.run(argv, env=env, umask=umask)
     return replace(completed, stdout=masked(completed.stdout), stderr=masked(completed.stderr))
 
 
@@ -99,6 +115,12 @@ def blamed(completed: Completed, pins: Iterable[Pin]) -> tuple[Pin, ...]:
 def met_other_files(completed: Completed) -> bool:
     """Say whether a failed pip found files with other bytes than the lock's."""
     return _OTHER_FILES in completed.stderr
+
+
+def refusal_of_wheel(completed: Completed) -> str:
+    """Return what a failed pip says against a wheel that it found; empty if it is something else that it says."""
+    said = _REFUSED.search(completed.stderr)
+    return said[1] if said else ""
 
 
 def is_unreachable(completed: Completed) -> bool:

@@ -7,7 +7,7 @@ lock misses or holds too much for a target is an error.
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -19,9 +19,11 @@ from build.locking.locks import Lock
 from build.model import Target, Wheel
 from build.project.profiles import profile_of
 from build.store.objects import Store
-from build.wheels.fetch import Wanted, fetch_wheels, held_wheels
-from build.wheels.sdists import RULES
 from build.wheels.surveys import Survey, surveyed
+from build.wheels.toolchain import RULES
+
+if TYPE_CHECKING:  # what fetches and builds is needed only where a wheel is not known
+    from build.wheels.fetch import Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +52,30 @@ def resolve(requests: Iterable[Request], store: Store, *, on_progress: Callable[
     """
     requests = tuple(requests)
     known = store.recall_each("resolved", {request.key for request in requests}, lambda note: _read(note, store))
-    open_requests = [request for request in requests if request.key not in known]
-    fetched = fetch_wheels(_wanted(open_requests), store, on_progress=on_progress)
+    if open_requests := [request for request in requests if request.key not in known]:
+        known |= _resolved(open_requests, store, on_progress)
+    return {(request.lock.identity, request.target): known[request.key] for request in requests}
+
+
+def _resolved(
+    requests: Collection[Request], store: Store, on_progress: Callable[[str], None]
+) -> dict[Digest, tuple[Wheel, ...]]:
+    """Fetch what ``requests`` want and walk it; return the wheels by the keys of requests."""
+    from build.wheels.fetch import fetch_wheels
+
+    fetched = fetch_wheels(_wanted(requests), store, on_progress=on_progress)
     surveys = {wheel: surveyed(wheel, store) for wheel in dict.fromkeys(fetched.values())}
+    resolved: dict[Digest, tuple[Wheel, ...]] = {}
     problems: list[str] = []
-    for request in open_requests:
+    for request in requests:
         wheels = tuple(fetched[pin, request.target] for pin in request.lock.selected(request.target))
         found = _walk(request, {wheel.name: surveys[wheel] for wheel in wheels})
         problems += found
         if not found:
             store.remember("resolved", request.key, [[w.name, w.version, w.path.name, w.digest.hex] for w in wheels])
-            known[request.key] = wheels
+            resolved[request.key] = wheels
     _refuse(problems)
-    return {(request.lock.identity, request.target): known[request.key] for request in requests}
+    return resolved
 
 
 def walk_known(requests: Iterable[Request], store: Store) -> frozenset[str]:
@@ -70,6 +83,8 @@ def walk_known(requests: Iterable[Request], store: Store) -> frozenset[str]:
 
     Returns the identities of the others, of which only `resolve` can tell.
     """
+    from build.wheels.fetch import held_wheels
+
     requests = tuple(requests)
     known = store.recall_each("resolved", {request.key for request in requests}, lambda note: _read(note, store))
     problems: dict[str, None] = {}
@@ -105,9 +120,11 @@ def require(
     """
     if store.bring_each({wheel.path: wheel.digest for wheel in wheels}):
         return
+    from build.wheels.fetch import fetch_wheels
+
     absent = [wheel for wheel in wheels if not wheel.path.is_file()]
     names = {wheel.name for wheel in absent}
-    wanted = {want: identity for want, identity in _wanted(requests).items() if want[0].name in names}
+    wanted = {want: lock for want, lock in _wanted(requests).items() if want[0].name in names}
     fetch_wheels(wanted, store, on_progress=on_progress)
     lost = [f"{w.name} {w.version}: expected {w.path.name}, {w.digest}" for w in absent if not w.path.is_file()]
     if lost:
@@ -118,8 +135,8 @@ def require(
         )
 
 
-def _wanted(requests: Iterable[Request]) -> dict[Wanted, str]:
-    return {(pin, r.target): r.lock.identity for r in requests for pin in r.lock.selected(r.target)}
+def _wanted(requests: Iterable[Request]) -> "dict[Wanted, str]":
+    return {(pin, r.target): f"{r.lock.identity}/{r.lock.file}" for r in requests for pin in r.lock.selected(r.target)}
 
 
 def _read(note: Any, store: Store) -> tuple[Wheel, ...]:

@@ -9,6 +9,7 @@ proved to be right is an error.
 import os
 import re
 import shutil
+import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,23 +24,22 @@ from build.digest import Digest
 from build.errors import InputError
 from build.locking.places import digest_of, files_of
 from build.locking.requirements import Pin
+from build.locking.tools import REACH
 from build.model import Target, Wheel
 from build.process import Completed
 from build.project.interpreters import interpreter_of, release_of
 from build.project.profiles import profile_of
-from build.store.objects import Store
+from build.store.objects import Store, trust
 from build.wheels.canonical import write_canonical
 from build.wheels.elf import misfits
-from build.wheels.pip import PIP, QUIETLY, REACH, blamed, is_unreachable, met_other_files, run_pip
+from build.wheels.pip import PIP, QUIETLY, blamed, is_unreachable, met_other_files, others_with_wheel, run_pip
 from build.wheels.surveys import Survey, surveyed
-from build.wheels.workshop import COMPILER, FOREIGN, Workshop, can_compile_for, compiler, open_workshop
+from build.wheels.toolchain import BACKENDS, RULES
+from build.wheels.workshop import FOREIGN, Workshop, can_compile_for, compiler, open_workshop, telling
 
-BACKENDS = Path(__file__).parent / "toolchain" / "backends.txt"
-"""For pip: the version of each build backend that sdists are built by."""
-_FORMAT = 1
-RULES = Digest.of_bytes("\0".join([str(_FORMAT), BACKENDS.read_text("utf-8"), COMPILER.read_text("utf-8")]).encode())
-"""Of what decides a built wheel's bytes beside its source. Raise `_FORMAT` when the same source shall give others."""
-
+_UMASK = 0o022
+_COPIED_AT_S = 315_532_800
+"""1980-01-01. A checkout dates files in any order, and some builds make anew what is older than something else."""
 _CONFLICT = "The user requested (constraint)"
 _OUTPUT = re.compile(r"lines of output\]\n(.*?)\n\s*\[end of output\]", re.DOTALL)
 _COMPILE_ERROR = ": error: "
@@ -88,7 +88,7 @@ def known_build(pin: Pin, content: Digest, target: Target, store: Store) -> Whee
         return wheel if store.bring(path, digest) else None
 
     for key in (_pure_key(content, target), _compiled_key(content, target)):
-        wheel = store.recall("wheel", key, read)
+        wheel = store.recall("built", key, read)
         if wheel:
             return wheel
     return None
@@ -102,24 +102,26 @@ def build_wheel(
     Raises InputError with the reason where there is no source, it does not build, or what it gives
     cannot be proved to be right for ``target``; ToolError when the index cannot be reached.
     """
-    on_progress(f"building {pin.name} {pin.version} for {target} from its {'project' if pin.folder else 'sdist'}")
+    what = f"{pin.name} {pin.version} for {target} from its {'project' if pin.folder else 'sdist'}"
     with store.scratch() as folder:
-        built = _run(pin, target, open_workshop(folder / "without", target, None))
-        if built.called:
-            _refuse_unprovable(built.called, target)
+        with telling(f"building {what}", on_progress):
+            built = tried = _run(pin, target, open_workshop(folder / "without", target, None))
+        if tried.called:
+            _refuse_unprovable(tried.called, target)
             zig = compiler(target, store, on_progress=on_progress)
-            with_compiler = _run(pin, target, open_workshop(folder / "with", target, zig))
-            _refuse_unprovable(with_compiler.called, target)
-        else:
-            with_compiler = built
-        path = _path(with_compiler, pin)
+            with telling(f"compiling {what}", on_progress):
+                built = _run(pin, target, open_workshop(folder / "with", target, zig))
+            _refuse_unprovable(built.called, target)
+        path = _path(built, pin)
         draft = folder / path.name
         wheel, survey = _rewritten(path, draft, folder, pin, store)
         _refuse_unfit(wheel, survey, target)
+        if tried.called and survey.shared_objects and not is_source(pin):
+            store.remember("compiled", wheel.digest, others_with_wheel(pin, target))
         final = store.keep(draft, store.wheel(wheel.digest, draft.name))
-        is_pure = not built.called and not survey.shared_objects and draft.name.endswith("-any.whl")
+        is_pure = not tried.called and not survey.shared_objects and draft.name.endswith("-any.whl")
         key = _pure_key(content, target) if is_pure else _compiled_key(content, target)
-        store.remember("wheel", key, [final.name, wheel.version, wheel.digest.hex])
+        store.remember("built", key, [final.name, wheel.version, wheel.digest.hex])
     return Wheel(name=pin.name, version=wheel.version, path=final, digest=wheel.digest)
 
 
@@ -146,9 +148,9 @@ def _run(pin: Pin, target: Target, workshop: Workshop) -> _Built:
         (folder / "pin.txt").write_text(pin.line, encoding="utf-8")
         argv += ["--require-hashes", "--no-binary", pin.name, "--requirement", str(folder / "pin.txt")]
     environment = workshop.environment(os.environ)
-    completed = run_pip([*argv, "--build-constraint", str(BACKENDS)], environment)
+    completed = run_pip([*argv, "--build-constraint", str(BACKENDS)], environment, umask=_UMASK)
     if _CONFLICT in completed.stderr:
-        completed = run_pip(argv, environment)
+        completed = run_pip(argv, environment, umask=_UMASK)
     paths = list((folder / "wheels").glob("*.whl"))
     return _Built(completed, paths[0] if completed.code == 0 and paths else None, workshop.called)
 
@@ -158,20 +160,25 @@ def _copied(project: Path, place: Path) -> Path:
     for path in files_of(project):
         copy = place / path.relative_to(project)
         copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, copy)
+        shutil.copyfile(path, copy)
+        copy.chmod(0o755 if path.stat().st_mode & stat.S_IXUSR else 0o644)
+        os.utime(copy, (_COPIED_AT_S, _COPIED_AT_S))
     return place
 
 
 def _rewritten(path: Path, draft: Path, scratch: Path, pin: Pin, store: Store) -> tuple[Wheel, Survey]:
     """Rewrite what was built at ``path`` to ``draft``, and look at every byte of it."""
     try:
-        digest = write_canonical(path, scratch / "draft", scratch)
+        digest = write_canonical(path, draft, scratch)
     except (BadZipFile, ValueError) as reason:
         raise _refusal(f"builds no wheel: {reason}") from None
-    store.keep(scratch / "draft", draft)  # dated as the store's own, or the survey would hash it again
+    trust(draft)  # or the survey would hash it again
     version = str(parse_wheel_filename(path.name)[1])
     wheel = Wheel(name=pin.name, version=version, path=draft, digest=digest)
-    survey = surveyed(wheel, store)
+    try:
+        survey = surveyed(wheel, store)
+    except InputError as bad:
+        raise _refusal("builds a wheel that cannot ship", bad.facts) from None
     if pin.version and not _is_same(pin.version, version):
         raise _refusal(f"builds {version} and not {pin.version}")
     return wheel, survey

@@ -1,8 +1,9 @@
 """Making a survey: every member of a wheel inflated once, in bounded memory, and held against what the wheel says.
 
-What this refuses goes by what the index refuses today, and by what no two installers would do alike. What wheels of
-the past do and installers pass over is let be: RECORD lines without a digest or size, or with a digest of an old kind;
-a WHEEL that has no tags, or those of another Python than the file name. Bytes are pinned by the lock in any case.
+What this refuses goes by what the index refuses today, and by what no two installers would do alike. What real wheels
+do and installers pass over is let be: RECORD lines without a digest or size, with a digest of an old kind, or of what
+is no module and not there; tags of WHEEL, as the file name counts, and what shared objects say of themselves. Bytes
+are pinned by the lock in any case.
 """
 
 import hashlib
@@ -25,12 +26,13 @@ if TYPE_CHECKING:
     from hashlib import _Hash
 
 _CACHED = re.compile(r"(^|/)__pycache__/[^/]*\.pyc$")
-_LAMBDA_BYTES, _TIGHTEST = 262_144_000, 100
-"""What unpacks to more than a function and its layers may hold, and shrank to less than a hundredth, is a bomb.
+_LARGE, _TIGHTEST = 64 << 20, 50
+"""What unpacks to more bytes than the first, and is so many times as large as the wheel, is a bomb.
 
-Wheels shrink to a third, seldom to a twentieth; deflate can do 1,032 to 1.
-https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+The index takes no such wheel either. They shrink to a third, seldom to a twentieth; deflate can do 1,032 to 1.
 """
+_LAMBDA_BYTES = 262_144_000
+"""https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 _MOST_IN_MEMORY = 16 << 20
 _MOST_TEXT = 16 << 20
 """Bytes of METADATA, WHEEL or RECORD. The longest RECORD seen, of 20,000 files, has 2 MB."""
@@ -51,8 +53,8 @@ def survey(path: Path, scratch: Path) -> Survey:
     """Return what the wheel at ``path`` holds; large shared objects pass through the folder ``scratch``.
 
     Raises InputError with everything that is wrong: a bomb; content that is not what the directory or RECORD
-    says; members that RECORD misses, or has too much; a name, version or tag that is not the file name's; more than
-    one ``.dist-info``; members that meet when they are installed.
+    says; members that RECORD misses, and modules that it has too much; a name or version that is not the file name's;
+    more than one ``.dist-info``; members that meet when they are installed.
     """
     members = read_directory(path)
     by_name = {member.name: member for member in members}
@@ -98,7 +100,7 @@ def _shipped(members: Iterable[Member], folder: str, problems: list[str]) -> tup
 
 def _bombs(members: Collection[Member], wheel_bytes: int) -> Iterator[str]:
     size_bytes = sum(member.size_bytes for member in members)
-    if size_bytes > _LAMBDA_BYTES and size_bytes > _TIGHTEST * wheel_bytes:
+    if size_bytes > _LARGE and size_bytes > _TIGHTEST * wheel_bytes:
         yield f"it is a bomb: {wheel_bytes} bytes that unpack to {size_bytes}"
 
 
@@ -138,7 +140,8 @@ class _Reader:
         content = self._content(member, digest)
         if row.size and row.size != str(member.size_bytes):
             raise ValueError(f"{member.name!r}: RECORD says {row.size} bytes, got {member.size_bytes}")
-        if row.algorithm and (got := urlsafe_b64encode(digest.digest()).decode().rstrip("=")) != row.digest:
+        got = urlsafe_b64encode(digest.digest()).decode().rstrip("=")
+        if row.algorithm and row.digest not in (got, digest.hexdigest()):
             raise ValueError(f"{member.name!r}: RECORD says {row.algorithm} {row.digest}, got {got}")
         place = installed_path(member.name)
         if not content or not place:

@@ -9,7 +9,7 @@ from build.store.objects import Store, trusted
 from build.wheels.elf import SharedObject
 from build.zips.directory import Member
 
-_SHAPE = 2
+_SHAPE = 3
 """Of the notes and of the checks behind them, part of their keys. Raise it, and every wheel is looked at again."""
 _SHIPPED_SCHEMES = frozenset({"purelib", "platlib"})
 """Of a wheel's ``.data`` folder. Scripts, headers and data have no place in /var/task or /opt/python."""

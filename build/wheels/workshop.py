@@ -10,21 +10,23 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
 
 from build import process
 from build.errors import ToolError
 from build.locking.requirements import parse_lock
+from build.locking.tools import REACH
 from build.model import Target
 from build.project.interpreters import interpreter_of
 from build.project.profiles import profile_of
 from build.store.objects import Store
-from build.wheels.pip import REACH, pip_for, run_pip
-
-COMPILER = Path(__file__).parent / "toolchain" / "compiler.txt"
-"""The lock of the one that builds may use."""
+from build.wheels.pip import pip_for, run_pip
+from build.wheels.toolchain import COMPILER
 
 FOREIGN = {"cargo": "Rust", "gfortran": "Fortran", "f77": "Fortran", "f95": "Fortran", "go": "Go"}
 """Compilers that are never let in, and their languages: what they fetch or link is in no lock."""
@@ -35,7 +37,7 @@ _OF_THE_HOST = ("pkg-config", "pkgconf", "rustc")
 """They lead to libraries of the host, and are asked by those who can do without; rustc's version by pip itself."""
 
 _PASSED_ON = re.compile(
-    r"(PATH|HOME|USER|LOGNAME|NETRC|(XDG|DBUS|SSL|KEYRING)_\w+|\w+_PROXY"
+    r"(PATH|HOME|NETRC|(XDG|DBUS|SSL|KEYRING)_\w+|\w+_PROXY"
     r"|PIP_(?!CONFIG_SETTINGS|GLOBAL_OPTION|BUILD_OPTION|PRE\b|NO_BUILD_ISOLATION|CONSTRAINT|BUILD_CONSTRAINT|TARGET|PREFIX|REQUIRE_VIRTUALENV)\w+|(REQUESTS|CURL)_CA_BUNDLE"
     r"|SYSTEMROOT|SYSTEMDRIVE|WINDIR|COMSPEC|PATHEXT|(LOCAL)?APPDATA|PROGRAMDATA|USERPROFILE)",
     re.IGNORECASE,
@@ -46,6 +48,8 @@ _FIXED = {
     "PYTHONHASHSEED": "0",
     "PYTHONDONTWRITEBYTECODE": "1",
     "TZ": "UTC",
+    "USER": "builder",
+    "LOGNAME": "builder",
     "LC_ALL": "C.UTF-8",
     "CC": "cc",
     "CXX": "c++",
@@ -54,6 +58,8 @@ _FIXED = {
     "LDSHARED": "cc -shared",
     "LDCXXSHARED": "c++ -shared",
 }
+
+_TOLD_EVERY_S = 10.0
 
 _REFUSE = """\
 #!/bin/sh
@@ -70,7 +76,7 @@ for word do
     *) set -- "$@" "$word" ;;
   esac
 done
-for folder in "$TMPDIR"/* "$TMPDIR"/*/* {python}; do set -- "$@" "-ffile-prefix-map=$folder=/build"; done
+for folder in "$TMPDIR"/* "$TMPDIR"/*/* {python} {tools}; do set -- "$@" "-ffile-prefix-map=$folder=/build"; done
 exec {zig} {verb} -target {triple} -mcpu=baseline -O2 -g0 -fwrapv -fno-sanitize=undefined \\
   -Wno-unused-command-line-argument "$@"
 """
@@ -115,6 +121,7 @@ def open_workshop(folder: Path, target: Target, zig: Path | None) -> Workshop:
         "zig": f"ZIG_GLOBAL_CACHE_DIR={shlex.quote(str(zig.parent.parent / 'cache'))} {shlex.quote(str(zig))}",
         "triple": f"{profile.machine}-linux-gnu.{'.'.join(map(str, profile.glibc))}",
         "python": shlex.quote(str(interpreter_of(target.runtime).parent.parent)),
+        "tools": shlex.quote(str(zig.parent.parent)),
     }
     words["zig"] = f"env {words['zig']}"
     _write(folder, _C, _ZIG.format(verb="cc", **words))
@@ -153,6 +160,25 @@ def compiler(target: Target, store: Store, *, on_progress: Callable[[str], None]
     if not zig.is_file():
         raise ToolError(f"{pin.name} has no program `zig`", facts=[f"expected {zig}"], hint=f"delete {final}")
     return zig
+
+
+@contextmanager
+def telling(what: str, say: Callable[[str], None], *, every_s: float = _TOLD_EVERY_S) -> Iterator[None]:
+    """Say ``what`` is being done, and again every so often for how long: a compiler itself says nothing."""
+    began, done = time.monotonic(), Event()
+
+    def tell() -> None:
+        while not done.wait(every_s):
+            say(f"{what}: {time.monotonic() - began:.0f} s so far")
+
+    say(what)
+    teller = Thread(target=tell, daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        done.set()
+        teller.join()
 
 
 def can_compile_for(target: Target) -> bool:

@@ -129,7 +129,7 @@ def refusal(path: Path, problems: Sequence[str]) -> InputError:
     return InputError(
         f"{path.name} is not a wheel that can ship",
         facts=shown,
-        hint="pin another version in requirements.in, then run `invoke lock`",
+        hint="ask for another version, then run `invoke lock`",
     )
 
 
@@ -247,9 +247,7 @@ def _unusual(header: _Header, disk: int, version: int, comment: int) -> Iterator
             yield f"{name!r} {problem}"
 
 
-def _widened(
-    name: str, extra: bytes, values: Sequence[int], problems: list[str], *, is_own: bool = False
-) -> Sequence[int]:
+def _widened(name: str, extra: bytes, values: Sequence[int], problems: list[str]) -> Sequence[int]:
     """Return ``values`` with those that are too large for 32 bits from the zip64 field of ``extra``."""
     fields: dict[int, bytes] = {}
     at = 0
@@ -265,14 +263,11 @@ def _widened(
     full = [value == _FULL32 for value in values]
     if not any(full) and wide in (b"", b"".join(map(_WIDE.pack, values))):  # Bazel repeats what needs no repeating
         return values
-    given = [is_own or is_full for is_full in full]  # a member's own header always has both sizes there
-    if len(wide) == sum(given) * _WIDE.size:
-        numbers = _WIDE.iter_unpack(wide)
-        widened = [next(numbers)[0] if is_given else value for value, is_given in zip(values, given, strict=True)]
-        if all(value in (_FULL32, number) for value, number in zip(values, widened, strict=True)):
-            return widened
-    problems.append(f"{name!r}: its zip64 field is not what its other numbers call for")
-    return values
+    if len(wide) != sum(full) * _WIDE.size:
+        problems.append(f"{name!r}: its zip64 field is not what its other numbers call for")
+        return values
+    numbers = _WIDE.iter_unpack(wide)
+    return [next(numbers)[0] if is_full else value for value, is_full in zip(values, full, strict=True)]
 
 
 def _members(data: mmap.mmap, lines: Sequence[_Line], directory: _Directory, problems: list[str]) -> Iterator[Member]:
@@ -302,7 +297,7 @@ def _compared(data: mmap.mmap, header: _Header, limit: int, problems: list[str])
     if raw != header.raw:
         problems.append(f"{name!r} is {raw.decode('utf-8', 'backslashreplace')!r} in its own header")
     is_wide = _FULL32 in (size, packed)
-    size, packed = _widened(name, extra, (size, packed), problems, is_own=True)
+    size, packed = _widened(name, extra, (size, packed), problems)
     is_later = bool(header.flags & flags & _DESCRIBED_LATER)
     for what, own, said in (
         ("flags", flags & ~_SPEED, header.flags & ~_SPEED),

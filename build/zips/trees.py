@@ -1,6 +1,5 @@
 """Trees: what an archive will hold, as sorted entries that know where their compressed bytes are."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -43,8 +42,8 @@ def below(prefix: str, tree: Iterable[Entry]) -> Tree:
 def merge(*parts: Iterable[Entry]) -> Tree:
     """Return all entries as one tree.
 
-    Two owners may bring the same file if its bytes are the same, for which both are read; else InputError names
-    every path that is claimed twice.
+    Two owners may bring the same file if its bytes are the same, or if all it does is declare a namespace package;
+    then the first one's counts. Else InputError names every path that is claimed twice.
     """
     return tuple(sorted(_added({}, *parts).values()))
 
@@ -80,30 +79,26 @@ def _folders(paths: Iterable[str]) -> set[str]:
     return folders
 
 
-def _is_same(one: Entry, other: Entry) -> bool:
-    if (one.crc32, one.size_bytes) != (other.crc32, other.size_bytes):
+def _is_settled(there: Entry, entry: Entry, settled: set[str]) -> bool:
+    """Say whether ``there`` does for both; ``settled`` gathers modules whose bytecode then does, too."""
+    from build.zips.alike import are_equal, only_declare  # here: it imports this module, and is seldom needed
+
+    module = f"{there.path.rpartition('/__pycache__/')[0]}/__init__.py"
+    if module in settled or are_equal(there, entry):
+        return True
+    if not only_declare(there, entry):
         return False
-    return (one.source, one.offset) == (other.source, other.offset) or _sha256(one) == _sha256(other)
-
-
-def _sha256(entry: Entry) -> bytes:
-    """Return the digest of its content: to make another one of the same CRC is easy."""
-    from build.zips.directory import Member  # here: they import this module
-    from build.zips.inflating import inflated
-
-    sha256 = hashlib.sha256()
-    with entry.source.open("rb") as stream:
-        for piece in inflated(stream, Member(*entry[:6], entry.offset)):
-            sha256.update(piece)
-    return sha256.digest()
+    settled.add(there.path)
+    return True
 
 
 def _added(by_path: dict[str, Entry], *parts: Iterable[Entry]) -> dict[str, Entry]:
     clashes: list[str] = []
+    settled: set[str] = set()
     for part in parts:
         for entry in part:
             there = by_path.setdefault(entry.path, entry)
-            if there is not entry and not _is_same(there, entry):
+            if there is not entry and not _is_settled(there, entry, settled):
                 clashes.append(f"{entry.path}: in {there.owner} and, with other bytes, in {entry.owner}")
     for path in sorted(_folders(by_path).intersection(by_path)):
         below = next(entry for other, entry in by_path.items() if other.startswith(f"{path}/"))

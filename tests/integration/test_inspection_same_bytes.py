@@ -17,6 +17,7 @@ from build.project.interpreters import interpreter_of
 from build.store.objects import untouched
 from tests.builders import lock_line, make_wheel
 from tests.checkout import ROOT, Checkout, make_checkout
+from tests.sources import make_sdist, write_project
 
 pytestmark = pytest.mark.slow
 
@@ -180,6 +181,49 @@ def test_verify_changes_everything_that_must_not_matter(another, tmp_path):
     assert there["listdir"] == there["scandir"] == sorted(there["listdir"], reverse=True)
     assert abs(here["date"] - there["date"]) > 1
     assert there["store"] == ["notes", "wheels"]
+
+
+class TestVerifyBuildsAgain:
+    """What was built here from source: it follows from the checkout as well, or it is no good."""
+
+    @pytest.fixture
+    def built(self, another, index, tmp_path):
+        """A function of an sdist and of a project of the repository, both of which count how often they are built."""
+
+        def make(line=""):
+            for name in ("kettle", "sieve"):
+                place = another.root / "libs" / name
+                write_project(place, name)
+                with (place / "backend.py").open("a") as backend:
+                    backend.write(f"open({str(tmp_path / name)!r}, 'a').write('x')\n{line}\n")
+            _, digest = make_sdist(index, another.root / "libs/kettle", "kettle")
+            lock = f"kettle==1.0 --hash=sha256:{digest.hex}\nsieve @ file:../../libs/sieve\n"
+            another.write("functions/pour/requirements.txt", lock)
+            another.write("functions/pour/src/app.py", "import kettle, sieve\n\ndef handler(event, context): ...\n")
+            another.run("build")
+            return {name: len((tmp_path / name).read_text()) for name in ("kettle", "sieve")}
+
+        return make
+
+    def test_an_sdist_and_a_project_of_the_repository(self, another, built, tmp_path):
+        before = built()
+        assert another.run("build").stdout.count("unchanged")
+        done = another.run("verify")
+        assert "have the same bytes when they are built elsewhere" in done.stderr
+        after = {name: len((tmp_path / name).read_text()) for name in before}
+        assert after == {name: 2 * count for name, count in before.items()}
+
+    def test_and_names_the_member_that_comes_out_otherwise(self, another, built):
+        built("Path('src', NAME + '_made.py').write_text(f'AT = {time.time_ns()}')")
+        done = another.run("verify", code=1)
+        assert "functions/pour: kettle_made.py: CRC: " in done.stderr
+
+    def test_and_tells_what_does_not_build_elsewhere(self, another, built, index):
+        built()
+        next(index.glob("kettle*")).unlink()
+        done = another.run("verify", code=4)
+        assert "the build elsewhere failed" in done.stderr
+        assert "functions/pour/requirements.txt: kettle 1.0" in done.stderr
 
 
 def test_verify_leaves_our_store_as_it_is(another):

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from build import process
+from build.errors import ToolError
 from build.locking.locks import read_locks, selected
 from build.locking.requirements import parse_lock
-from build.locking.tools import _uv
+from build.locking.tools import REACH, _uv
 from build.locking.writing import write_locks
 from build.model import Architecture
 from build.project.profiles import RUNTIMES
@@ -141,3 +142,35 @@ def test_an_index_that_only_the_lock_names_is_where_pip_finds_its_files(
     (lock,) = read_locks(workspace).values()
     resolved = resolve([Request(lock, X86)], Store(tmp_path / "store"), on_progress=lambda _: None)
     assert [wheel.name for wheel in resolved["functions/orders", X86]] == ["base", "web"]
+
+
+class TestWithoutANetwork:
+    @pytest.fixture(autouse=True)
+    def _unplugged(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        settings = {"DEFAULT_INDEX": "http://127.0.0.1:9/simple", "HTTP_RETRIES": "0", "CACHE_DIR": f"{tmp_path}/cache"}
+        for name, value in settings.items():
+            monkeypatch.setenv(f"UV_{name}", value)
+
+    def refused(self, tmp_path: Path, wanted: str) -> ToolError:
+        folder = write_files(tmp_path / "functions/one", {"requirements.txt": wanted})
+        with pytest.raises(ToolError, match="locking one failed") as caught:
+            read_locks(make_workspace(tmp_path, functions=(function_spec(folder),), env="local"))
+        return caught.value
+
+    def test_the_hint_is_to_try_again(self, tmp_path: Path) -> None:
+        assert self.refused(tmp_path, "six\n").hint == REACH
+
+    def project(self, tmp_path: Path, requires: str) -> ToolError:
+        pyproject = f'[project]\nname = "shared"\ndynamic = ["version"]\n[build-system]\nrequires = [{requires}]\n'
+        pyproject += 'build-backend = "backend"\nbackend-path = ["."]\n'
+        broken = "raise SystemExit('the moon is in the wrong phase')\n"
+        write_files(tmp_path / "libs/shared", {"pyproject.toml": pyproject, "backend.py": broken})
+        return self.refused(tmp_path, "../../libs/shared\n")
+
+    def test_what_a_project_of_the_repository_is_built_by_is_out_of_reach_too(self, tmp_path: Path) -> None:
+        assert self.project(tmp_path, '"hatchling"').hint == REACH
+
+    def test_what_is_wrong_with_a_project_is_still_no_matter_of_the_network(self, tmp_path: Path) -> None:
+        error = self.project(tmp_path, "")
+        assert "wrong phase" in "\n".join(error.facts)
+        assert error.hint == "change functions/one/requirements.txt, then run `invoke build`"

@@ -10,16 +10,19 @@ from pathlib import Path
 import pytest
 from packaging.utils import canonicalize_name
 
-from build.errors import InputError
+from build.errors import InputError, ToolError
 from build.locking.requirements import Pin, parse_lock
+from build.locking.tools import REACH
 from build.model import Architecture, Runtime, Target
 from build.project.interpreters import interpreter_of
 from build.project.profiles import RUNTIMES, host_architecture, profile_of
 from build.store.objects import Store
 from build.wheels.fetch import fetch_wheels
-from build.wheels.sdists import BACKENDS
 from build.wheels.surveys import surveyed
+from build.wheels.toolchain import BACKENDS
+from build.wheels.workshop import compiler
 from tests.builders import make_wheel, write_files
+from tests.checkout import make_checkout
 from tests.sources import BACKEND, PYPROJECT, make_sdist, write_project
 
 pytestmark = pytest.mark.slow
@@ -39,6 +42,17 @@ static PyObject *told(PyObject *self, PyObject *none) {
 static PyMethodDef methods[] = {{"told", told, METH_NOARGS, ""}, {0}};
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "native", 0, -1, methods};
 PyMODINIT_FUNC PyInit_native(void) { return PyModule_Create(&module); }
+"""
+
+
+NOSY = """
+import getpass, locale, stat
+umask = os.umask(0)
+os.umask(umask)
+seen = [oct(umask), getpass.getuser(), time.tzname[0], locale.setlocale(locale.LC_ALL, ""), hash("a")]
+Path("src/made").mkdir(exist_ok=True)
+seen += [(str(path), oct(path.stat().st_mode)) for path in sorted(Path("src").rglob("*"))]
+Path("src/seen.txt").write_text(" ".join(map(str, seen)))
 """
 
 
@@ -90,14 +104,28 @@ class TestAPureSdist:
         assert fetched(pin, store, X86, ARM, say=said.append) == [first, second]
         assert said == []
 
-    def test_gives_the_same_bytes_at_another_time_and_place_under_another_umask(self, tmp_path, pin, monkeypatch):
-        one = fetched(pin, store_of(tmp_path, "one"))
-        before = os.umask(0o077)
-        monkeypatch.setenv("TZ", "Asia/Tokyo")
-        monkeypatch.setenv("PYTHONHASHSEED", "7")
-        monkeypatch.setenv("CFLAGS", "-O0")
+    @pytest.fixture
+    def nosy(self, tmp_path, package_index):
+        """An sdist that packs whatever it can find out about who builds it."""
+        project = write_project(
+            tmp_path / "nosy", "nosy", files={"src/nosy.py": "x = 1\n", "src/run.sh": "#!/bin/sh\n"}
+        )
+        (project / "src/run.sh").chmod(0o755)
+        with (project / "backend.py").open("a") as backend:
+            backend.write(NOSY)
+        return pin_of("nosy", make_sdist(package_index, project, "nosy")[1])
+
+    @pytest.mark.parametrize("umask", [0o077, 0o000])
+    def test_gives_the_same_bytes_at_another_time_and_place_by_another_user_under_another_umask(
+        self, tmp_path, nosy, monkeypatch, umask
+    ):
+        one = fetched(nosy, store_of(tmp_path, "one"))
+        before = os.umask(umask)
+        changed = {"TZ": "Asia/Tokyo", "LC_ALL": "C", "LANG": "C", "PYTHONHASHSEED": "7", "CFLAGS": "-O0"}
+        for name, value in {**changed, "USER": "somebody", "LOGNAME": "somebody"}.items():
+            monkeypatch.setenv(name, value)
         try:
-            two = fetched(pin, store_of(tmp_path, "deep/er/two"))
+            two = fetched(nosy, store_of(tmp_path, "deep/er/two"))
         finally:
             os.umask(before)
         assert one[0].digest == two[0].digest
@@ -105,6 +133,7 @@ class TestAPureSdist:
             assert archive.testzip() is None
             assert archive.namelist() == sorted(archive.namelist())
             assert not [name for name in archive.namelist() if name.endswith(".pyc")]
+            assert archive.read("seen.txt").decode().startswith("0o22 builder UTC ")
 
     def test_a_build_sees_nothing_of_the_clouds_credentials(self, tmp_path, package_index, monkeypatch):
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x" * 8)
@@ -184,16 +213,46 @@ class TestAProjectOfTheRepository:
         (changed,) = fetched(project_pin(project, "shared"), store)
         assert changed.digest != wheel.digest
 
-    def test_gives_the_same_bytes_in_another_checkout(self, tmp_path, package_index):
+    def test_gives_the_same_bytes_in_a_checkout_of_another_day_and_umask(self, tmp_path, package_index):
         digests = set()
-        for place in ("one", "deep/er/two"):
+        look = "[(path.stat().st_mode, int(path.stat().st_mtime)) for path in sorted(Path('src').rglob('*.py'))]"
+        for number, place in enumerate(("one", "deep/er/two"), start=1):
             project = write_project(tmp_path / place / "shared", "shared")
+            with (project / "backend.py").open("a") as backend:
+                backend.write(f"Path('src/seen.txt').write_text(str({look}))\n")
+            (project / "src/shared.py").chmod(0o600 + 0o044 * (number - 1))
+            os.utime(project / "src/shared.py", (number * 10**9, number * 10**9))
             digests.add(fetched(project_pin(project, "shared"), store_of(tmp_path, f"{place}/store"))[0].digest)
         assert len(digests) == 1
 
     def test_its_version_may_be_told_by_the_build_alone(self, tmp_path, package_index):
         project = write_project(tmp_path / "shared", "shared", version="3.4")
         assert fetched(project_pin(project, "shared", version=""), store_of(tmp_path))[0].version == "3.4"
+
+    def test_whose_build_requirements_are_out_of_reach_is_a_matter_of_the_network(self, tmp_path, monkeypatch):
+        for name in [name for name in os.environ if name.startswith("PIP_") or name.lower().endswith("_proxy")]:
+            monkeypatch.delenv(name)
+        for name, value in {
+            "CONFIG_FILE": os.devnull,
+            "INDEX_URL": "http://127.0.0.1:9/simple",
+            "RETRIES": "1",
+        }.items():
+            monkeypatch.setenv(f"PIP_{name}", value)
+        wants = ["setuptools>=40", "wheel", "cython"]
+        pyproject = PYPROJECT.format(
+            requires=wants, backend="setuptools.build_meta", path="", name="shared", version="1.0"
+        )
+        project = write_files(tmp_path / "shared", {"pyproject.toml": pyproject, "shared.py": ""})
+        with pytest.raises(ToolError, match="building shared failed") as caught:
+            fetched(project_pin(project, "shared"), store_of(tmp_path))
+        assert caught.value.hint == REACH
+
+    def test_that_builds_a_wheel_which_cannot_ship_is_refused_with_the_reasons(self, tmp_path, package_index):
+        project = write_project(tmp_path / "shared", "shared", files={"src/Case.py": "", "src/case.py": ""})
+        error = refused(project_pin(project, "shared"), store_of(tmp_path))
+        assert error.facts[0].endswith("its project builds a wheel that cannot ship")
+        assert "case.py" in error.facts[1].lower()
+        assert "requirements.in" not in error.hint
 
     def test_of_another_version_than_the_lock_says_is_refused(self, tmp_path, package_index):
         project = write_project(tmp_path / "shared", "shared", version="2.0")
@@ -300,6 +359,40 @@ class TestWithACompiler:
         other.root.mkdir(parents=True)
         (other.root / "tools").symlink_to(store.root / "tools")
         assert fetched(pin, store)[0].digest == fetched(pin, other)[0].digest
+
+    def test_where_other_versions_have_wheels_every_build_tells_and_verify_builds_it_again(
+        self, tmp_path, store, index, monkeypatch
+    ):
+        compiler(HOST, store, on_progress=print)
+        for name, value in {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}.items():
+            monkeypatch.setenv(name, value)
+        project = write_project(tmp_path / "project", "native", files={"native.c": EXTENSION}, compiles=("native.c",))
+        sdist, digest = make_sdist(index, project, "native")
+        wheel = make_wheel(index, "native", "1.1", tag=f"py3-none-manylinux2014_{profile_of(HOST).machine}")
+        checkout = make_checkout(tmp_path / "check out")
+        (checkout.root / ".artifacts/store").mkdir(parents=True)
+        (checkout.root / ".artifacts/store/tools").symlink_to(store.root / "tools")
+        target = f'runtime = "{HOST.runtime}"\narchitecture = "{HOST.architecture}"\n'
+        checkout.write("functions/old/function.toml", f'description = "Old"\n{target}')
+        checkout.write("functions/old/requirements.txt", f"native==1.0 --hash=sha256:{digest.hex}\n")
+        source = "import native\n\ndef handler(event, context): ...\n"
+        checkout.write("functions/old/src/app.py", source)
+        said = checkout.run("build").stderr
+        assert f"compiling native 1.0 for {HOST} from its sdist" in said
+        warning = [line for line in said.splitlines() if "(compiled-here)" in line]
+        assert warning[0].startswith(
+            "warning: functions/old: native 1.0 has no wheel that fits, so it was compiled here"
+        )
+        assert "other versions have one, such as 1.1" in warning[0]
+        assert "hint: ask for native 1.1 in functions/old/requirements.txt, then run `invoke lock`" in said
+        assert "have the same bytes when they are built elsewhere" in checkout.run("verify").stderr
+        wheel.path.unlink()
+        sdist.unlink()
+        assert checkout.run("build").stderr.splitlines()[0] == warning[0], "of an unchanged repository"
+        checkout.write("functions/old/src/app.py", f"{source}\n")
+        said = checkout.run("build").stderr
+        assert "native 1.0 for" not in said
+        assert warning[0] in said
 
     def test_setuptools_builds_an_extension(self, tmp_path, store, index):
         setup = "from setuptools import Extension, setup\nsetup(ext_modules=[Extension('native', ['native.c'])])\n"

@@ -117,6 +117,32 @@ def test_a_distribution_has_one_problem_however_many_files_are_wrong(old_reposit
     assert "more files" not in second.message
 
 
+class TestWhatWasCompiledHere:
+    TAG = "cp313-cp313-linux_x86_64"
+
+    def compiled(self, repository, tag, others):
+        repository.ships("fast", {"fast.abi3.so": make_elf(module="fast")}, version="1.5", tag=tag)
+        if others is not None:
+            repository.store.remember("compiled", repository.wheels[0].digest, others)
+        return repository._problems(binaries.compiled_here)
+
+    def test_is_told_with_the_versions_that_have_a_wheel_and_with_the_file_to_change(self, repository):
+        (repository.root / "functions/f/pyproject.toml").write_text("[project]")
+        (found,) = self.compiled(repository, self.TAG, ["1.7", "2.0"])
+        assert found.subject == "functions/f"
+        assert "fast 1.5 has no wheel that fits, so it was compiled here" in found.message
+        assert found.message.endswith("other versions have one, such as 1.7 and 2.0")
+        assert found.hint == "ask for fast 1.7 in functions/f/pyproject.toml, then run `invoke lock`"
+
+    @pytest.mark.parametrize(
+        ("tag", "others"),
+        [(TAG, []), (TAG, None), ("cp313-cp313-manylinux_2_28_x86_64", None)],
+        ids=["no version has a wheel", "somebody else compiled it", "a wheel of an index"],
+    )
+    def test_is_not_told_where_there_is_no_way_out_or_nothing_was_compiled(self, repository, tag, others):
+        assert self.compiled(repository, tag, others) == []
+
+
 def test_code_for_another_machine_is_refused(repository):
     repository.ships("fast", {"fast.abi3.so": make_elf(machine="aarch64", module="fast")}, tag="py3-none-any")
     (found,) = repository.errors

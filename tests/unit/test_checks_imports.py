@@ -376,7 +376,7 @@ def test_the_hint_names_the_distribution_that_is_called_differently(tmp_path):
 
 
 def test_the_hint_names_the_file_that_says_what_is_wanted(tmp_path):
-    assert "functions/f/pyproject.toml" in one(tmp_path, "import yaml", folder={"pyproject.toml": ""}).hint
+    assert "functions/f/pyproject.toml" in one(tmp_path, "import yaml", folder={"pyproject.toml": "[project]"}).hint
 
 
 def test_a_near_name_is_suggested(tmp_path):

@@ -179,6 +179,7 @@ def with_submodules(tmp_path):
     return shop
 
 
+@pytest.mark.slow
 def test_submodules_are_checked_out_as_they_were_and_leave_nothing_behind(with_submodules):
     places = ("code.py", "vendor/code.py", "vendor/deep/code.py")
     with revision(with_submodules, "first") as tree:
@@ -190,6 +191,7 @@ def test_submodules_are_checked_out_as_they_were_and_leave_nothing_behind(with_s
     assert len(listed.stdout.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_submodule_without_the_commit_of_then_is_told(with_submodules):
     gone = subprocess.run(
         ["git", "rev-parse", "HEAD~1"], cwd=with_submodules / "vendor", capture_output=True, text=True, check=True

@@ -70,6 +70,19 @@ def test_of_several_differences_that_of_the_first_member_is_told(ours, tmp_path)
     assert first_difference(ours, theirs) == "app.py: mode: 0100644 and 0100755"
 
 
+def test_what_follows_from_other_members_is_told_after_them(tmp_path):
+    names = ("a-1.0.dist-info/RECORD", "__pycache__/app.pyc", "app.py", "lib.py")
+
+    def made(place, number):
+        with zipfile.ZipFile(tmp_path / place, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name in names:
+                data = f"{name} {number * (name != 'lib.py')}" * number
+                archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data if name != "lib.py" else "x")
+        return tmp_path / place
+
+    assert first_difference(made("ours.zip", 1), made("theirs.zip", 2)) == "app.py: size: 8 and 16"
+
+
 def test_a_member_comment_of_one_zip_is_told(ours, tmp_path):
     theirs = tmp_path / "theirs.zip"
     with zipfile.ZipFile(ours) as source, zipfile.ZipFile(theirs, "w") as archive:

@@ -4,7 +4,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from build.inspection.contents import read_contents
@@ -14,6 +14,7 @@ from tests.artifacts import make_artifact
 from tests.builders import make_wheel
 
 
+@settings(max_examples=40)  # lists of up to 60 sizes, each checked
 @given(
     st.lists(st.integers(1, 10**8), min_size=1, max_size=60),
     st.floats(20, 2000),

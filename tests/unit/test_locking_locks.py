@@ -121,6 +121,7 @@ def test_a_folder_to_lock_that_does_not_exist_is_told_with_the_near_one(tmp_path
     )
 
 
+@pytest.mark.slow
 class TestWriting:
     """uv itself, against a folder of wheels."""
 

@@ -41,6 +41,9 @@ def test_every_line_that_pins_nothing_is_told_with_its_number():
         ("https://example.invalid/a-1.0.tar.gz", "https://example.invalid/a-1.0.tar.gz", ""),
         ("a @ https://example.invalid/a.whl#sha256=00", "https://example.invalid/a.whl#sha256=00", "a"),
         (".", ".", ""),
+        ("-e file:.", "file:.", ""),
+        ("-e file:./shared#egg=shared[fast]", "file:./shared#egg=shared", "shared"),
+        ("https://example.invalid/main.zip#egg=a", "https://example.invalid/main.zip#egg=a", "a"),
     ],
 )
 def test_a_line_may_name_a_place(line, place, name):
@@ -72,6 +75,14 @@ def test_the_quick_reading_of_a_pin_says_what_packaging_says(line):
     said = Requirement(line)
     assert (pin.name, [pin.version]) == (canonicalize_name(said.name), [each.version for each in said.specifier])
     assert str(pin.marker) == str(said.marker)
+
+
+@pytest.mark.parametrize("options", ["--no-binary=:all:", "--config-settings '--x=a b'", "--global-option='a' -C x=y"])
+def test_what_a_line_says_of_building_is_passed_over(options):
+    line = f"a==1.0 ; os_name == 'posix' {options}"
+    (pin,) = parse_lock(f"{line} --hash=sha256:{SHA}\n").pins
+    assert (pin.version, str(pin.marker), pin.sha256s) == ("1.0", 'os_name == "posix"', {SHA})
+    assert [str(wish) for wish in parse_wanted(line).requirements] == ['a==1.0; os_name == "posix"']
 
 
 def test_other_algorithms_than_sha256_do_not_count_as_a_hash():

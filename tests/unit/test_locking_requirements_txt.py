@@ -33,6 +33,10 @@ def refused(*arguments, **others):
     return caught.value.facts
 
 
+def lock_of(*names):
+    return "".join(f"{name}==1.0 --hash=sha256:{SHA}\n" for name in names)
+
+
 def shared(tmp_path):
     return write_files(tmp_path / "libs/shared", {"pyproject.toml": '[project]\nname = "shared"\nversion = "0.3"\n'})
 
@@ -51,9 +55,11 @@ class TestAlone:
     def test_a_line_without_a_digest_among_others_that_have_one_is_told(self, tmp_path):
         files = {"requirements.txt": f"six==1.16.0 --hash=sha256:{SHA}\nidna==3.0\n"}
         assert refused(tmp_path, files) == (
-            "functions/orders/requirements.txt:2: idna: expected --hash=sha256:…, got none",
+            "functions/orders/requirements.txt:2: idna: expected --hash=sha256:…, got none, so write what is wanted "  # noqa: ISC004
+            "into requirements.in beside it",
         )
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "text", ["six\n", "six>=1.16\n", "six==1.16.0\n", "-r more.txt\n", "six[x] ; os_name == 'posix'"]
     )
@@ -68,6 +74,7 @@ class TestAlone:
         assert (finding.subject, finding.severity) == ("functions/orders", "warning")
         assert "invoke lock" in finding.hint
 
+    @pytest.mark.slow
     def test_a_local_build_locks_once_for_each_text(self, tmp_path, index, monkeypatch):
         files = {"requirements.txt": "-r more.txt\n-c held.txt\n", "more.txt": "six\n", "held.txt": "six<1.17\n"}
         first = read(tmp_path, files, env="local")
@@ -82,6 +89,7 @@ class TestAlone:
         assert read(tmp_path, {**files, "held.txt": ""}, env="local").pins[0].version == "1.17.0"
         assert len(sorted((tmp_path / ".artifacts/locks/functions/orders").iterdir())) == len(made) + 1
 
+    @pytest.mark.slow
     def test_a_local_lock_is_held_to_the_layers(self, tmp_path, index):
         six = make_wheel(index, "six", "1.16.0")
         lock = read(tmp_path, {"requirements.txt": "six\n"}, env="local", data={"requirements.txt": lock_line(six)})
@@ -91,6 +99,7 @@ class TestAlone:
         with pytest.raises(InputError):
             read_locks(workspace_of(tmp_path, {"requirements.txt": "six\n"}, env="local"), strict=True)
 
+    @pytest.mark.slow
     def test_to_lock_it_makes_it_the_wish_list_of_its_lock(self, tmp_path, index):
         workspace = workspace_of(tmp_path, {"requirements.txt": "six  # why\n"})
         said: list[str] = []
@@ -102,6 +111,7 @@ class TestAlone:
         assert read_locks(workspace)["functions/orders"].pins[0].version == "1.17.0"
         assert write_locks([workspace]) == {"functions/orders": False}
 
+    @pytest.mark.slow
     def test_when_that_fails_all_is_as_before(self, tmp_path, index):
         workspace = workspace_of(tmp_path, {"requirements.txt": "six>=9\n"})
         with pytest.raises(Exception, match="locking functions/orders failed"):
@@ -114,14 +124,15 @@ class TestAlone:
     def test_files_that_are_not_there_or_not_ours_are_told(self, tmp_path):
         said = refused(tmp_path, {"requirements.txt": "-r missing.txt\n-r ../../../far.txt\nsix\n"}, env="local")
         assert [fact.split(": ", 1)[1] for fact in said] == [
-            "-r missing.txt: expected a file of this repository, got none",
-            "-r ../../../far.txt: expected a file of this repository, got none",
+            "-r missing.txt: expected a file of this repository, got none, so mend the line",
+            "-r ../../../far.txt: expected a file of this repository, got none, so mend the line",
         ]
 
 
 class TestPlaces:
     """Wishes and pins that say where something is."""
 
+    @pytest.mark.slow
     def test_a_project_of_the_repository_is_wanted_locked_and_read_back_without_a_path_of_this_machine(
         self, tmp_path, index
     ):
@@ -137,6 +148,7 @@ class TestPlaces:
         assert lock.beside == (place,)
         assert [str(wish) for wish in lock.wanted or ()] == ["six", "shared @ libs/shared"]
 
+    @pytest.mark.slow
     def test_the_projects_that_a_project_leans_on_are_found_where_they_are(self, tmp_path, index):
         head = '[project]\nname = "{}"\nversion = "1"\ndependencies = {}\n[tool.uv.sources]\n{}'
         for name, needs, sources in (("one", ["two"], 'two = { path = "../two" }'), ("two", ["six"], "")):
@@ -228,7 +240,7 @@ class TestPlaces:
         ("line", "said"),
         [
             ("../../../elsewhere", "expected a place in this repository, got one outside of it"),
-            ("../../libs/none", "expected a file or a project, got nothing there"),
+            ("../../libs/none", "expected a file or a project, got nothing at libs/none, so mend the path"),
             ("./src", "expected a project, got a folder without pyproject.toml or setup.py"),
             (
                 "a @ git+https://me:word@example.invalid/a@abc",
@@ -238,7 +250,7 @@ class TestPlaces:
                 "a @ https://me:word@example.invalid/a-1.zip",
                 "expected its sha256, as --hash=sha256:… or #sha256=…, got none",
             ),
-            (f"https://example.invalid/a?b.whl#sha256={SHA}", "expected `name @ URL`, got no name"),
+            (f"https://example.invalid/a?b.whl#sha256={SHA}", "expected its name, got none, so write `name @ URL`"),
         ],
     )
     def test_what_cannot_be_shipped_is_told_without_credentials(self, tmp_path, line, said):
@@ -273,3 +285,23 @@ def test_what_another_file_wants_is_wanted_too(tmp_path):
     lock = read(tmp_path, files)
     assert [wish.name for wish in lock.wanted or ()] == ["six"]
     assert lock.beside == (tmp_path / "functions/common.in",)
+
+
+def test_files_that_are_named_together_may_pin_the_same(tmp_path):
+    files = {"requirements.txt": "-r a.txt\n-r b.txt\n", "a.txt": lock_of("six"), "b.txt": lock_of("six", "idna")}
+    assert [pin.name for pin in read(tmp_path, files).selected(X86)] == ["idna", "six"]
+
+
+def test_a_change_of_constraints_that_constraints_name_is_seen(tmp_path):
+    files = {
+        "requirements.in": "six\n-c held.txt\n",
+        "held.txt": "-c ../more.txt\n",
+        "requirements.txt": lock_of("six"),
+    }
+    digests = set()
+    for text in ("six<2\n", "six<3\n-r ../functions/orders/held.txt\n"):
+        write_files(tmp_path / "functions", {"more.txt": text})
+        lock = read(tmp_path, files)
+        digests.add(lock.digest)
+        assert lock.beside == (tmp_path / "functions/more.txt",)
+    assert len(digests) == 2

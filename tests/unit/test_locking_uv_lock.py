@@ -186,13 +186,14 @@ def test_an_index_of_ones_own_reaches_pip(tmp_path):
     [
         (
             package("a", source='source = { git = "https://me:secret@example.invalid/a?rev=1#abc" }', files=""),
-            "functions/orders/uv.lock: a 1.0: expected files with a sha256, got a commit of a repository; "  # noqa: ISC004
-            "take a release, a URL of an archive with its sha256, or a copy in this repository",
+            "functions/orders/uv.lock: a 1.0: expected files with a sha256, got a commit of a repository, "  # noqa: ISC004
+            "so take a release, the URL of an archive, or a wheel or copy of it in this repository",
         ),
         (package("a", files=""), "functions/orders/uv.lock: a 1.0: expected the sha256 of its files, got none"),
         (
             package("a", source='source = { directory = "../../../elsewhere" }', files=""),
-            "functions/orders/uv.lock: ../../../elsewhere: expected a place in this repository, got one outside of it",
+            "functions/orders/uv.lock: ../../../elsewhere: expected a place in this repository, got one outside of it, "  # noqa: ISC004
+            "so copy it into this one",
         ),
     ],
 )
@@ -210,7 +211,7 @@ def test_what_cannot_be_shipped_is_told_but_only_if_the_target_needs_it(tmp_path
 
 def test_a_lock_for_another_python_or_platform_is_told(tmp_path):
     (said,) = refused(tmp_path, pyproject(), lock(root(""), python=">=3.14"))
-    assert said == "functions/orders/uv.lock: expected a lock for python3.13, got one for Python >=3.14"
+    assert said.startswith("functions/orders/uv.lock: expected a lock for python3.13, got one for Python >=3.14, so")
     (said,) = refused(tmp_path, pyproject(), lock(root(""), more="supported-markers = [\"sys_platform == 'darwin'\"]"))
     assert "expected a lock that supports python3.13 on x86_64" in said
 
@@ -264,3 +265,20 @@ def test_an_override_is_what_was_meant_whatever_the_wish_says(tmp_path, wish):
 def test_a_lock_that_is_none_is_told(tmp_path, text, said):
     (fact,) = refused(tmp_path, pyproject("a"), text)
     assert said in fact
+
+
+def test_what_only_a_build_tells_is_what_the_lock_says_that_it_told(tmp_path):
+    """Many projects read their dependencies from elsewhere when they are built."""
+    text = lock(
+        root('{ name = "a" }, { name = "w", marker = "sys_platform == \'win32\'" }'),
+        *(package(name, dependencies='{ name = "b" }') for name in ("a", "w")),
+        package("b"),
+    )
+    dynamic = '[project]\nname = "orders"\ndynamic = ["dependencies", "version"]\n'
+    got = read(tmp_path, dynamic, text)
+    assert pins(got) == {"a": "1.0", "b": "1.0"}
+    assert [wish.name for wish in got.wanted or ()] == ["a", "w"]
+    write_files(tmp_path, {"uv.lock": text.replace('virtual = "."', 'virtual = "functions/orders"')})
+    (tmp_path / "functions/orders/uv.lock").unlink()
+    (got,) = read_locks(make_workspace(tmp_path, functions=(function_spec(tmp_path / "functions/orders"),))).values()
+    assert pins(got) == {"a": "1.0", "b": "1.0"}

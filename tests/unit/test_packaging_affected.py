@@ -1,4 +1,5 @@
 import re
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -17,10 +18,10 @@ from tests.builders import ARM, X86, function_spec, layer_spec, make_workspace, 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def repository(tmp_path):
+@pytest.fixture(scope="module")
+def committed(tmp_path_factory):
     """Give a git repository: orders and stock use the layer data, greeting and orders the project libs/money."""
-    root = tmp_path / "repository"
+    root = tmp_path_factory.mktemp("committed")
     names = ("greeting", "orders", "stock")
     write_files(
         root,
@@ -34,9 +35,15 @@ def repository(tmp_path):
             "README.md": "",
         },
     )
-    git(root, "init", "--quiet", "--initial-branch", "main")
+    git(root, "init", "--quiet", "--template=", "--initial-branch", "main")
     commit(root)
     return root
+
+
+@pytest.fixture
+def repository(tmp_path, committed):
+    """Give a copy to change, which is cheaper than to start git three times."""
+    return shutil.copytree(committed, tmp_path / "repository")
 
 
 def git(root: Path, *words: str) -> str:
@@ -160,6 +167,7 @@ def test_constraints_of_another_repository_are_none_of_ours(repository, tmp_path
     assert read_locks(workspace_of(repository))["functions/stock"].beside == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["committed", "uncommitted", "untracked"])
 def test_a_submodule_touches_who_requires_a_project_within_it(repository, tmp_path, change):
     vendor = write_files(tmp_path / "vendor", {"pkg/pyproject.toml": '[project]\nname = "pkg"\n', "README.md": ""})

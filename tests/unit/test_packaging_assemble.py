@@ -44,8 +44,7 @@ def stock(store, index, workspace, locks):
                     for wheel in index.glob("*.whl"):
                         fits = not accepted.isdisjoint(parse_wheel_filename(wheel.name)[3])
                         if fits and Digest.of_file(wheel).hex in pin.sha256s:
-                            shutil.copy(wheel, folder)
-                    list(fetch._take_in(folder, {pin.name: pin}, target, store))
+                            fetch._take_in(Path(shutil.copy(wheel, folder)), pin, target, "lock", store)
 
 
 def names(artifact):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from build.digest import Digest
 from build.errors import InputError, ToolError
 from build.locking.requirements import parse_lock
 from build.process import Completed
@@ -66,7 +67,7 @@ def test_every_distribution_without_a_wheel_is_named_at_once_and_the_rest_is_kep
         "functions/one: evil 1.0 on python3.13 on arm64: no wheel for it that the lock allows",
         "functions/one: mac 1.0 on python3.13 on arm64: no wheel for it",
         "functions/one: old 1.0 on python3.13 on arm64: no wheel for it",
-        "  the newest version with a wheel for it is 1.1",
+        "  other versions have one, such as 1.1",
     )
     assert "invoke lock --upgrade" in caught.value.hint
     assert [path.name for path in (tmp_path / "store").glob("wheels/*/*")] == [good.path.name]
@@ -75,9 +76,38 @@ def test_every_distribution_without_a_wheel_is_named_at_once_and_the_rest_is_kep
 @pytest.mark.slow
 def test_a_hostile_wheel_does_not_enter_the_store(tmp_path, package_index):
     evil = make_wheel(package_index, "evil", files={"../../evil.py": "x"})
-    with pytest.raises(InputError, match="evil"):
-        fetched(tmp_path, (pins_of(evil), X86))
+    with pytest.raises(InputError, match="evil") as caught:
+        fetch_wheels({(pins_of(evil), X86): "functions/one/uv.lock"}, Store(tmp_path / "store"), on_progress=print)
+    assert caught.value.hint == "ask for another version of evil than functions/one/uv.lock has, then run `invoke lock`"
     assert not list((tmp_path / "store").glob("wheels/*/*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wrong", ["for another machine", "torn", "of another name"])
+def test_a_wheel_of_the_repository_that_pip_refuses_has_no_sdist_to_build(tmp_path, package_index, wrong):
+    tag = "cp313-cp313-win_amd64" if wrong == "for another machine" else "py3-none-any"
+    path = make_wheel(tmp_path / "vendored", "fast", tag=tag).path
+    if wrong == "torn":
+        path.write_bytes(path.read_bytes()[:100])
+    if wrong == "of another name":
+        path = path.rename(path.with_name(path.name.replace("fast", "slow")))
+    name = path.name.partition("-")[0]
+    pin = parse_lock(f"{name}==1.0 --hash=sha256:{Digest.of_file(path).hex}\n").pins[0]
+    with pytest.raises(InputError, match="without a wheel") as caught:
+        fetch_wheels(
+            {(replace(pin, url=path.as_uri()), X86): "functions/one/poetry.lock"},
+            Store(tmp_path / "store"),
+            on_progress=print,
+        )
+    said = {
+        "for another machine": f"{path.name} is not a supported wheel",
+        "torn": f"Wheel 'fast' located at {path} is invalid",
+        "of another name": "slow has an invalid wheel, .dist-info directory 'fast-1.0.dist-info' does not start with "
+        "'slow'",
+    }
+    where = f"functions/one/poetry.lock: {name} 1.0 on python3.13 on x86_64"
+    assert caught.value.facts == (f"{where}: pip refuses its wheel: {said[wrong]}",)
+    assert "than functions/one/poetry.lock has" in caught.value.hint
 
 
 @pytest.mark.slow

@@ -53,11 +53,8 @@ class TestAWheelWhoseFileIsGone:
         requests = requests_of(tmp_path, {"one": {"requirements.txt": "".join(map(lock_line, made))}})
         store = Store(tmp_path / "store")
         with store.scratch() as folder:  # as pip would leave them
-            for wheel in made:
-                (folder / "wheels").mkdir(exist_ok=True)
-                shutil.copy(wheel.path, folder / "wheels")
-            pins = {pin.name: pin for pin in requests[0].lock.pins}
-            assert len(list(_take_in(folder / "wheels", pins, X86, store))) == 2
+            for pin, wheel in zip(requests[0].lock.pins, made, strict=True):
+                _take_in(Path(shutil.copy(wheel.path, folder)), pin, X86, "lock", store)
         wheels = resolve(requests, store, on_progress=lambda _: None)["functions/one", X86]
         wheels[1].path.unlink()
         return requests, store, wheels
@@ -236,6 +233,7 @@ class TestTheWalkOverMetadata:
         told = _walk(request, {"picky": survey})
         assert told == [] if fits else f"picky 1.0 needs Python {says}, got 3.{minor}." in told[0]
 
+    @pytest.mark.slow
     def test_what_is_locked_and_nothing_wants_any_more_is_told(self, tmp_path, package_index):
         app, left_over = make_wheel(package_index, "app"), make_wheel(package_index, "left-over")
         files = {"requirements.in": "app\n", "requirements.txt": lock_line(app) + lock_line(left_over)}

@@ -1,13 +1,14 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from build.model import Architecture, Runtime, Target
 from build.project.profiles import host_architecture
-from build.wheels.workshop import can_compile_for, open_workshop
+from build.wheels.workshop import can_compile_for, open_workshop, telling
 from tests.builders import ARM, X86
 
 HERE = Target(Runtime(sys.version_info.minor), host_architecture())
@@ -40,6 +41,7 @@ def test_a_build_sees_what_pip_needs_and_nothing_that_would_change_it(tmp_path):
         {
             "PATH": "/bin",
             "HOME": "/somewhere",
+            "USER": "me",
             "PIP_INDEX_URL": "u",
             "https_proxy": "p",
             "AWS_PROFILE": "x",
@@ -54,7 +56,7 @@ def test_a_build_sees_what_pip_needs_and_nothing_that_would_change_it(tmp_path):
         "SSL_CERT_FILE": "c",
     }
     assert not {"AWS_PROFILE", "CFLAGS", "PYTHONPATH"} & seen.keys()
-    assert (seen["TZ"], seen["CC"]) == ("UTC", "cc")
+    assert (seen["TZ"], seen["CC"], seen["USER"]) == ("UTC", "cc", "builder")
     assert seen["PATH"] == f"{tmp_path / 'bin'}{os.pathsep}/bin"
     assert seen["TMPDIR"].startswith(str(tmp_path))
 
@@ -131,3 +133,22 @@ def test_only_linux_of_the_same_architecture_can_prove_compiled_code(monkeypatch
     for platform in ("darwin", "win32"):
         monkeypatch.setattr("sys.platform", platform)
         assert not can_compile_for(own)
+
+
+def test_work_that_takes_long_tells_for_how_long_and_stops_telling_when_it_is_done():
+    said: list[str] = []
+    with telling("compiling fast", said.append, every_s=0.01):
+        while len(said) < 3:
+            time.sleep(0.001)
+    told = list(said)
+    assert told[:3] == ["compiling fast", *["compiling fast: 0 s so far"] * 2]
+    time.sleep(0.03)
+    assert said == told
+
+
+def test_work_that_fails_stops_telling():
+    said: list[str] = []
+    with pytest.raises(ZeroDivisionError), telling("compiling fast", said.append, every_s=0.01):
+        raise ZeroDivisionError
+    time.sleep(0.03)
+    assert said == ["compiling fast"]

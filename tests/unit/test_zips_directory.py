@@ -40,6 +40,7 @@ def later(descriptor, **fields):
     return Piece(**{"flags": 8, "local": {"crc32": 0, "packed": 0, "size": 0}, "behind": descriptor, **fields})
 
 
+EXTRA = {"central_extra": zip64(PACKED), "local_extra": zip64(PACKED)}
 DESCRIPTOR = struct.pack("<3L", CRC, PACKED, SIZE)
 DESCRIPTOR64 = struct.pack("<L2Q", CRC, PACKED, SIZE)
 
@@ -105,6 +106,9 @@ def test_extra_fields_that_say_nothing_of_sizes_and_names_are_passed_over(tmp_pa
     [
         pytest.param(wide(), None, id="sizes"),
         pytest.param(wide(central={}, central_extra=b""), None, id="sizes, in its own header only"),
+        pytest.param(
+            wide(**{"local": {"packed": FULL}, "central": {"packed": FULL}} | EXTRA), None, id="one of two sizes"
+        ),
         pytest.param(wide(central={}, local={}, central_extra=b""), None, id="sizes that are repeated"),
         pytest.param(Piece(central={"start": FULL}, central_extra=zip64(0)), None, id="where it begins"),
         pytest.param(Piece(), {}, id="an end record"),
@@ -158,10 +162,14 @@ def test_a_name_that_leads_elsewhere_is_refused(tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["demo\\a.py", "..\\a.py", "a\0.py", "a\n.py", "a\x7f.py", "demo//a.py", "./a.py", "demo/./a.py", "demo//"]
+    "name",
+    [
+        *("demo\\a.py", "..\\a.py", "a\0.py", "a\n.py", "a\x7f.py", "demo//a.py", "./a.py", "demo/./a.py", "demo//"),
+        *("a\x85.py", "a\u200b.py", "a\u202eyp.b", "\ufeffa.py", "\ue000.py"),
+    ],
 )
 def test_a_name_that_tools_read_differently_is_refused(tmp_path, name):
-    (fact,) = refused(craft_zip(tmp_path / "a.zip", Piece(name=name, data=b"")))
+    (fact,) = refused(craft_zip(tmp_path / "a.zip", Piece(name=name, data=b"", flags=0x800)))
     assert fact == f"{name.removesuffix('/')!r} is no plain path"
 
 
@@ -249,6 +257,7 @@ def test_folders_beside_their_files_are_fine(tmp_path):
         (Piece(method=9, packed=b"?"), "'demo/a.py' is compressed by method 9, expected 0 or 8"),
         (Piece(method=0, packed=b"?"), "'demo/a.py' is stored, yet 54 bytes take 1"),
         (Piece(central={"disk": 1}), "'demo/a.py' is on another volume"),
+        (Piece(comment=b"#"), "'demo/a.py' has a comment, which no wheel needs"),
         (Piece(central={"version": 64}), "'demo/a.py' needs version 6.4 of the zip format, the last is 6.3"),
     ],
 )
@@ -318,6 +327,7 @@ NOT_CALLED_FOR = "'demo/a.py': its zip64 field is not what its other numbers cal
         (wide(central_extra=zip64(SIZE)), NOT_CALLED_FOR),
         (wide(central_extra=zip64(SIZE, PACKED, 0)), NOT_CALLED_FOR),
         (wide(central={}, local={}, central_extra=b"", local_extra=zip64(SIZE, 3)), NOT_CALLED_FOR),
+        (wide(central={}, central_extra=b"", local={"size": FULL}), NOT_CALLED_FOR),
         (wide(central_extra=zip64(SIZE, PACKED) * 2), "'demo/a.py' has two zip64 fields"),
         (Piece(central_extra=b"\1\0\x09\0abc"), "'demo/a.py' has broken extra fields"),
         (Piece(local_extra=b"\1"), "'demo/a.py' has broken extra fields"),
@@ -354,7 +364,7 @@ def test_a_member_outside_of_the_file_is_refused(tmp_path):
     [
         ({"before": b"#!/bin/sh\n"}, "10 bytes come before its first member"),
         ({"behind": b"!"}, "1 bytes follow its end record"),
-        ({"comment": b"abc", "behind": b"PK\5\6"}, "it has no end record of a zip: it is something else, or cut off"),
+        ({"comment": b"abc", "behind": b"PK\5\6"}, "4 bytes follow its end record"),
         ({"behind": b"PK\5\6" + bytes(18)}, "its directory ends at 0, its end record begins at 127"),
         ({"end": {"members": 2, "here": 2}}, "its end record counts 2 members, its directory has 1"),
         ({"end": {"members": 0, "here": 0}}, "its end record counts 0 members, its directory has 1"),
@@ -405,12 +415,11 @@ def test_a_second_archive_before_or_behind_is_refused(tmp_path):
     assert refused(adjusted) == [f"{len(one)} bytes come before its first member"]
 
 
-def test_a_second_end_record_in_the_comment_is_refused(tmp_path):
-    inner = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 0, 0, 0, 0, 0)
-    assert refused(craft_zip(tmp_path / "a.zip", Piece(), comment=inner)) == [
-        "it has two end records, one in the comment of the other"
-    ]
-    assert refused(craft_zip(tmp_path / "b.zip", Piece(), comment=inner + b"!")) == ["1 bytes follow its end record"]
+@pytest.mark.parametrize("behind", [b"", b"!", b"?" * 60_000])
+def test_another_archive_in_the_comment_is_refused(tmp_path, behind):
+    inner = craft_zip(tmp_path / "inner.zip", Piece(name="demo/other.py")).read_bytes()
+    path = craft_zip(tmp_path / "a.zip", Piece(), comment=inner + behind)
+    assert refused(path) == ["its comment holds what may be another zip"]
 
 
 def test_an_archive_stored_in_an_archive_is_data(tmp_path):
