@@ -80,7 +80,8 @@ def read_locks(workspace: Workspace, *, strict: bool = False) -> dict[str, Lock]
             if workspace.env.is_local and not strict:
                 reading = _provisional(spec, reading, workspace, locks)
             else:
-                said = masked(", ".join(map(str, reading.wanted or ())))
+                first, *others = map(str, reading.wanted or ("nothing",))
+                said = masked(first) + (f" and {len(others)} more" if others else "")
                 problems.append(f"{spec.identity}/{reading.lock}: expected name==version with --hash, got {said}")
                 reading = replace(reading, wanted=None)
         lock = locks[spec.identity] = _lock(spec, reading, workspace.root)

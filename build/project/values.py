@@ -17,6 +17,8 @@ PLACEHOLDERS = ("account", "env", "name", "partition", "region")
 """What ``{…}`` in a permission's resources may name."""
 
 HANDLER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+")
+BUILT_IN = frozenset("atexit builtins errno faulthandler gc itertools marshal posix pwd sys time".split())
+"""In every CPython. The runtime refuses a handler whose first name is one of them: Runtime.BuiltInModuleConflict."""
 VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
 ACCOUNT = re.compile(r"[0-9]{12}")
 REGION = re.compile(r"(eusc-)?[a-z]{2}(-gov|-iso[a-z]?)?-[a-z]+-[0-9]")
@@ -87,6 +89,8 @@ def handler(value: str) -> str | None:
         return f'expected dots between packages: "{value.replace("/", ".")}", got {shown(value)}'
     if not HANDLER.fullmatch(value):
         return f'expected "module.function", such as "app.handler" for src/app.py, got {shown(value)}'
+    if value.partition(".")[0] in BUILT_IN:
+        return f"expected a module of your own: Lambda refuses what Python has built in, got {shown(value)}"
     most = quotas.HANDLER_CHARS
     return None if len(value) <= most else f"expected at most {most} characters, got {len(value)}"
 

@@ -139,19 +139,33 @@ def _key(content: Digest, target: Target) -> Digest:
 
 
 def _fetch_all(missing: Mapping[Wanted, str], store: Store, say: _Say) -> tuple[dict[Wanted, Wheel], _NoWheel]:
-    """Return what pip fetched, and why it did not fetch the rest."""
+    """Return what pip fetched, and why it did not fetch the rest; raise InputError with all wheels that cannot ship."""
     found: dict[Wanted, Wheel] = {}
     failed: _NoWheel = {}
+    bad: list[InputError] = []
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         batches = [pool.submit(_fetch, pins, target, missing, store, say) for target, pins in _batches(missing)]
         try:
             for batch in batches:
-                fetched, refused = batch.result()
+                fetched, refused, hostile = batch.result()
                 found.update(fetched)
                 failed.update(refused)
+                bad += hostile
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+    if bad:
+        raise _together(bad)
     return found, failed
+
+
+def _together(bad: Sequence[InputError]) -> InputError:
+    """Return one error that tells of every wheel that cannot ship."""
+    if len(bad) == 1:
+        return bad[0]
+    told = {each.summary: each.facts for each in sorted(bad, key=str)}
+    facts = [line for summary, facts in told.items() for line in (summary, *(f"  {fact}" for fact in facts))]
+    hints = dict.fromkeys(each.hint for each in bad)
+    return InputError("wheels that cannot ship", facts=facts, hint="; ".join(sorted(hints)))
 
 
 def _batches(missing: Iterable[Wanted]) -> Iterator[tuple[Target, list[Pin]]]:
@@ -167,9 +181,10 @@ def _batches(missing: Iterable[Wanted]) -> Iterator[tuple[Target, list[Pin]]]:
 
 def _fetch(
     pins: Sequence[Pin], target: Target, locks: Mapping[Wanted, str], store: Store, say: _Say
-) -> tuple[dict[Wanted, Wheel], _NoWheel]:
-    """Fetch ``pins``, leaving out those that pip stops at until it gets through."""
+) -> tuple[dict[Wanted, Wheel], _NoWheel, list[InputError]]:
+    """Fetch ``pins``, leaving out those that pip stops at until it gets through; tell of those that cannot ship."""
     failed: _NoWheel = {}
+    bad: list[InputError] = []
     say(f"fetching {_count(pins)} for {target}: {', '.join(pin.name for pin in pins)}")
     while pins:
         with store.scratch() as folder:
@@ -178,13 +193,16 @@ def _fetch(
             if completed.code == 0:
                 took = time.monotonic() - began
                 by_name: dict[str, Pin] = {pin.name: pin for pin in pins}
-                fetched = {
-                    (pin, target): _take_in(path, pin, target, locks[pin, target], store)
-                    for path in sorted((folder / "wheels").iterdir())
-                    for pin in [by_name[canonicalize_name(parse_wheel_filename(path.name)[0])]]
-                }
-                say(f"fetched {_told([*fetched.values()], completed, took)} for {target}")
-                return fetched, failed
+                fetched: dict[Wanted, Wheel] = {}
+                for path in sorted((folder / "wheels").iterdir()):
+                    pin = by_name[canonicalize_name(parse_wheel_filename(path.name)[0])]
+                    try:
+                        fetched[pin, target] = _take_in(path, pin, target, locks[pin, target], store)
+                    except InputError as reason:
+                        bad.append(reason)
+                if fetched:
+                    say(f"fetched {_told([*fetched.values()], completed, took)} for {target}")
+                return fetched, failed, bad
         if is_unreachable(completed):
             process.checked(completed, doing=f"fetching wheels for {target}", hint=REACH)
         # pip stops at its first problem, so go on without it: all of them shall be told.
@@ -197,7 +215,7 @@ def _fetch(
         why = _OTHER_FILES if met_other_files(completed) else f"pip refuses its wheel: {refused}" if refused else _NONE
         failed.update(dict.fromkeys([(pin, target) for pin in stopped_at], why))
         pins = [pin for pin in pins if pin not in stopped_at]
-    return {}, failed
+    return {}, failed, bad
 
 
 def _download(pins: Iterable[Pin], target: Target, folder: Path) -> Completed:

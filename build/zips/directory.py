@@ -46,6 +46,8 @@ _DOS_FOLDER = 0x10
 _USUAL, _EXECUTABLE = _FILE_TYPE << 16 | _DOS_FOLDER, 0o111 << 16
 _NEWEST = 63
 """Version of the format, times ten, that is the last there is."""
+_MOST_MEMBERS, _MOST_BYTES = 100_000, 32 << 20
+"""Of a directory, which is held in memory. The longest seen has 20,000 members and 3 MB; 65,534 is what can ship."""
 _MOST_SHOWN, _MOST_SAID = 20, 400
 
 
@@ -162,6 +164,8 @@ def _directory(data: mmap.mmap) -> _Directory:
     here, count, length, start = said
     if disk or directory_disk or here != count:
         raise _UnreadableError("it is one of several volumes")
+    if count > _MOST_MEMBERS or length > _MOST_BYTES:
+        raise _UnreadableError(f"it has {count} members and {length} bytes of directory, more than any wheel")
     if start + length != end:
         raise _UnreadableError(f"its directory ends at {start + length}, its end record begins at {end}")
     return _Directory(start, end, count)
@@ -196,6 +200,8 @@ def _lines(data: mmap.mmap, directory: _Directory, problems: list[str]) -> Itera
         following = named + extra_bytes + comment
         if mark != _CENTRAL_MARK or following > end:
             raise _UnreadableError(f"its directory breaks off in line {len(names) + 1}")
+        if len(names) == directory.members:
+            raise _UnreadableError(f"its end record counts {len(names)} members, its directory has more")
         raw = lines[fixed:named]
         name = raw.decode() if raw.isascii() else _decoded(raw, flags, problems)
         plain = _LOCAL_MARK + lines[at + 6 : at + 32] + raw  # from the version to the lengths both headers are alike

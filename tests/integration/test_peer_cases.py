@@ -110,23 +110,3 @@ def test_every_target_gets_the_newest_platform_that_it_can_load(tmp_path, packag
     found = fetch_wheels(wanted, Store(tmp_path / "store"), on_progress=lambda _: None)
     newest = {target: wheel.path.name.partition("-manylinux_")[2][:4] for (_, target), wheel in found.items()}
     assert newest == {target: "2_26" if target.runtime.minor < 12 else "2_34" for target in targets}
-
-
-def test_a_wheel_for_something_else_is_not_taken(checkout, package_index):
-    tags = {
-        "for-a-mac": "cp313-cp313-macosx_11_0_arm64",
-        "for-musl": "cp313-cp313-musllinux_1_2_x86_64",
-        "for-a-newer-glibc": "cp313-cp313-manylinux_2_39_x86_64",
-        "for-no-gil": "cp313-cp313t-manylinux2014_x86_64",
-        "for-later-pythons": "cp314-abi3-manylinux2014_x86_64",
-        "for-python-2": "py2-none-any",
-        "for-old-python-2": "cp27-cp27mu-manylinux1_x86_64",
-        "for-pypy": "pp310-pypy310_pp73-manylinux2014_x86_64",
-        "for-arm64": "py3-none-manylinux2014_aarch64",
-    }
-    lock = "".join(lock_line(make_wheel(package_index, name, tag=tag)) for name, tag in tags.items())
-    write_function(checkout, "orders", lock, "python3.13")
-    done = checkout.run("build", "--env", "dev", code=2)
-    for name in tags:
-        assert f"{name} 1.0 on python3.13 on x86_64: no wheel for it" in done.stderr
-    assert not list((checkout.root / ".artifacts").rglob("*.zip"))

@@ -81,7 +81,7 @@ def test_the_quick_reading_of_a_pin_says_what_packaging_says(line):
 def test_what_a_line_says_of_building_is_passed_over(options):
     line = f"a==1.0 ; os_name == 'posix' {options}"
     (pin,) = parse_lock(f"{line} --hash=sha256:{SHA}\n").pins
-    assert (pin.version, str(pin.marker), pin.sha256s) == ("1.0", 'os_name == "posix"', {SHA})
+    assert (pin.version, str(pin.marker), pin.sha256s) == ("1.0", 'os_name == "posix"', frozenset({SHA}))
     assert [str(wish) for wish in parse_wanted(line).requirements] == ['a==1.0; os_name == "posix"']
 
 

@@ -95,6 +95,10 @@ class TestAlone:
         lock = read(tmp_path, {"requirements.txt": "six\n"}, env="local", data={"requirements.txt": lock_line(six)})
         assert lock.pins[0].version == "1.16.0"
 
+    def test_of_a_long_list_without_a_lock_only_the_first_is_shown(self, tmp_path):
+        (said,) = refused(tmp_path, {"requirements.txt": "six\nidna\nattrs\n"})
+        assert said.endswith(": expected name==version with --hash, got six and 2 more")
+
     def test_strictly_local_is_as_any_other_env(self, tmp_path):
         with pytest.raises(InputError):
             read_locks(workspace_of(tmp_path, {"requirements.txt": "six\n"}, env="local"), strict=True)

@@ -88,6 +88,7 @@ def test_every_key_of_a_function_is_accepted_at_the_ends_of_its_range():
         ),
         ('handler = "app"', 'handler: expected "module.function"'),
         ('handler = "pkg/app.handler"', 'handler: expected dots between packages: "pkg.app.handler"'),
+        ('handler = "time.handler"', "handler: expected a module of your own: Lambda refuses what Python has built in"),
         (f'handler = "a.{"b" * 127}"', "handler: expected at most 128 characters, got 129"),
         ('package = "image"', "package: container images are not supported by this version of Slipway"),
         ('package = "rpm"', 'package: expected "zip", got "rpm"'),

@@ -83,6 +83,18 @@ def test_a_hostile_wheel_does_not_enter_the_store(tmp_path, package_index):
 
 
 @pytest.mark.slow
+def test_every_wheel_that_cannot_ship_is_told_at_once_and_the_others_are_kept(tmp_path, package_index):
+    good = make_wheel(package_index, "good")
+    evil = [make_wheel(package_index, name, files={"/etc/passwd": name}) for name in ("evil", "worse")]
+    with pytest.raises(InputError, match="wheels that cannot ship") as caught:
+        fetched(tmp_path, *((pins_of(wheel), target) for wheel in (*evil, good) for target in (X86, ARM)))
+    assert [fact for fact in caught.value.facts if not fact.startswith("  ")] == [
+        f"{wheel.path.name} is not a wheel that can ship" for wheel in evil
+    ]
+    assert [path.name for path in (tmp_path / "store").glob("wheels/*/*")] == [good.path.name]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", ["for another machine", "torn", "of another name"])
 def test_a_wheel_of_the_repository_that_pip_refuses_has_no_sdist_to_build(tmp_path, package_index, wrong):
     tag = "cp313-cp313-win_amd64" if wrong == "for another machine" else "py3-none-any"

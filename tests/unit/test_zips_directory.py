@@ -367,7 +367,7 @@ def test_a_member_outside_of_the_file_is_refused(tmp_path):
         ({"comment": b"abc", "behind": b"PK\5\6"}, "4 bytes follow its end record"),
         ({"behind": b"PK\5\6" + bytes(18)}, "its directory ends at 0, its end record begins at 127"),
         ({"end": {"members": 2, "here": 2}}, "its end record counts 2 members, its directory has 1"),
-        ({"end": {"members": 0, "here": 0}}, "its end record counts 0 members, its directory has 1"),
+        ({"end": {"members": 0, "here": 0}}, "its end record counts 0 members, its directory has more"),
         ({"end": {"here": 0}}, "it is one of several volumes"),
         ({"end": {"disk": 1}}, "it is one of several volumes"),
         ({"end": {"start": 0}}, "its directory ends at 55, its end record begins at 105"),
@@ -384,6 +384,18 @@ def test_a_member_outside_of_the_file_is_refused(tmp_path):
 )
 def test_an_archive_whose_frame_does_not_fit_is_refused(tmp_path, layout, said):
     assert refused(craft_zip(tmp_path / "a.zip", Piece(), **layout)) == [said]
+
+
+@pytest.mark.parametrize("claimed", [{"members": 100_001, "here": 100_001}, {"start": 83, "length": 32 << 20 | 1}])
+def test_a_directory_that_would_fill_the_memory_is_not_read(tmp_path, claimed):
+    path = craft_zip(
+        tmp_path / "a.zip",
+        Piece(),
+        end={"members": 0xFFFF, "here": 0xFFFF, "start": FULL, "length": FULL},
+        end64=claimed,
+    )
+    (fact,) = refused(path)
+    assert fact.endswith("bytes of directory, more than any wheel")
 
 
 def test_bytes_between_members_are_refused(tmp_path):
