@@ -199,7 +199,7 @@ def _write(recipe: Recipe, begin: _Begun, shared: Ingredients, store: Store) -> 
             )
             for wheel in recipe.wheels
         ),
-        saved={**shared.saved(recipe), **beyond},
+        saved=dict(sorted({**shared.saved(recipe), **beyond}.items())),  # as the store gives it back
         changed=True,
     )
     store.remember("archive", recipe.key, asdict(archive))
