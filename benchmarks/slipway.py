@@ -27,6 +27,8 @@ region = "eu-central-1"
 account_id = "123456789012"
 """
 _MACHINERY = ("build", "tasks.py", "requirements.txt", "requirements.in", "pyproject.toml")
+_NO_RESULT = ("store", "workspaces.pickle")
+"""Of .artifacts: the store, and what the settings said when they were read last."""
 _FETCHED = ("wheels", "bytecode", "notes/wheel", "notes/resolved", "notes/survey")
 """Of the store, what is known of every wheel whatever becomes of it: this makes a store warm. The rest is results."""
 
@@ -74,11 +76,11 @@ class Slipway:
                 (folder / "requirements.txt").write_text(function.lock, encoding="utf-8")
 
     def forget(self, site: Site) -> None:
-        """Remove every result; of the store only wheels, their bytecode and what is known about them stay."""
+        """Remove every result; what is known of settings and of wheels stays, with the wheels and their bytecode."""
         generated = site.folder / ".artifacts"
         artifacts = [path.name for path in self._artifacts(site)]
         for path in generated.iterdir():
-            if path.name != "store":
+            if path.name not in _NO_RESULT:
                 _remove(path)
         kept = [generated / "store" / name for name in _FETCHED]
         for path in _below(generated / "store", kept):

@@ -1,8 +1,8 @@
 """Rules about compiled code: that the runtime's loader takes every shared object, and finds what it needs."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
 from itertools import groupby
 from pathlib import Path
 from posixpath import basename, dirname, normpath
@@ -42,12 +42,13 @@ class _Placed(NamedTuple):
 class _Audit:
     """What is judged together: a function with its layers around it, or a layer alone, on one target."""
 
-    identity: str
+    identity: str = field(compare=False)
+    """Another one, with all else the same, is judged alike."""
     target: Target
     own: tuple[_Placed, ...]
-    names: Mapping[str, list[_Placed]]
-    """Everything that is there, in layers too, by file name and by soname."""
-    arns: tuple[str, ...]
+    beside: tuple[_Placed, ...] = ()
+    """In layers."""
+    arns: tuple[str, ...] = ()
     """Layers that nobody can look into."""
 
 
@@ -89,20 +90,30 @@ def compiled_here(workspace: Workspace, build: Build, store: Store) -> Iterator[
                 )
 
 
-_Judged = Iterator[tuple[_Audit, _Placed, tuple[_Fault, ...]]]
+_Faults = tuple[_Fault, ...]
+_Names = Mapping[str, list[_Placed]]
+"""By file name and by soname."""
 
 
-def _judged(workspace: Workspace, build: Build, store: Store, *, certain: bool) -> _Judged:
+def _judged(
+    workspace: Workspace, build: Build, store: Store, *, certain: bool
+) -> Iterator[tuple[_Audit, _Placed, _Faults]]:
     told: set[tuple[str, str]] = set()
     for audit in _audits(workspace, build, store):
-        for owner, objects in groupby(audit.own, key=lambda placed: placed.owner):
-            group = tuple(objects)
-            errors, warnings = _faults(group, audit)
+        for first, errors, warnings in _verdicts(audit):
             faults = errors if certain else () if errors else warnings
             # A layer for several runtimes would say the same for each of them.
-            if faults and (audit.identity, owner) not in told:
-                told.add((audit.identity, owner))
-                yield audit, group[0], faults
+            if faults and (audit.identity, first.owner) not in told:
+                told.add((audit.identity, first.owner))
+                yield audit, first, faults
+
+
+@lru_cache(64)
+def _verdicts(audit: _Audit) -> tuple[tuple[_Placed, _Faults, _Faults], ...]:
+    """Return each owner's first file, what certainly fails in its files, and what may."""
+    names = _names_of([*audit.own, *audit.beside])
+    groups = (tuple(objects) for _, objects in groupby(audit.own, key=lambda placed: placed.owner))
+    return tuple((group[0], *_faults(group, audit, names)) for group in groups)
 
 
 # ── what there is ─────────────────────────────────────────────────────────────────────────────
@@ -116,14 +127,15 @@ def _audits(workspace: Workspace, build: Build, store: Store) -> Iterator[_Audit
             if artifact:
                 own = tuple(_contents(layer, artifact, target, workspace.root, store))
                 layers[layer.name, target] = own
-                yield _Audit(identity=layer.identity, target=target, own=own, names=_names_of(own), arns=())
+                yield _Audit(identity=layer.identity, target=target, own=own)
     for function in workspace.functions:
         artifact = build.functions.get(function.name)
         if artifact:
             own = tuple(_contents(function, artifact, function.target, workspace.root, store))
-            beside = [placed for name in function.own_layers for placed in layers.get((name, function.target), ())]
-            names, arns = _names_of([*own, *beside]), function.layer_arns
-            yield _Audit(identity=function.identity, target=function.target, own=own, names=names, arns=arns)
+            held = (layers.get((name, function.target), ()) for name in function.own_layers)
+            beside = tuple(placed for layer in held for placed in layer)
+            arns = function.layer_arns
+            yield _Audit(identity=function.identity, target=function.target, own=own, beside=beside, arns=arns)
 
 
 def _contents(spec: Spec, artifact: Artifact, target: Target, root: Path, store: Store) -> Iterator[_Placed]:
@@ -192,8 +204,11 @@ def _in_source(files: Iterable[SourceFile]) -> Iterator[SharedObject]:
 # ── what is wrong with it ─────────────────────────────────────────────────────────────────────
 
 
-def _faults(group: tuple[_Placed, ...], audit: _Audit) -> tuple[tuple[_Fault, ...], tuple[_Fault, ...]]:
-    """Return what certainly fails in the files of one owner, and what may; the most telling first."""
+def _faults(group: tuple[_Placed, ...], audit: _Audit, there: _Names) -> tuple[_Faults, _Faults]:
+    """Return what certainly fails in the files of one owner, and what may; the most telling first.
+
+    ``there`` is everything that is there, in layers too.
+    """
     fitting = tuple(placed for placed in group if not foreign(placed.object, audit.target))
     errors: list[_Fault] = []
     warnings: list[_Fault] = []
@@ -206,13 +221,13 @@ def _faults(group: tuple[_Placed, ...], audit: _Audit) -> tuple[tuple[_Fault, ..
         shared, own = placed.object, names.keys()
         for text in too_new(shared, audit.target, own):
             _list(placed, errors, warnings).append(_Fault(shared.path, text))
-        wanted = [each for each in missing(shared, audit.target, own) if not _is_reached(each, placed, audit)]
-        lost[placed.path] = [library for library in wanted if library not in audit.names]
+        wanted = [each for each in missing(shared, audit.target, own) if not _is_reached(each, placed, there)]
+        lost[placed.path] = [library for library in wanted if library not in there]
         # The packages of some load it themselves, before their modules need it.
-        strayed = (library for library in wanted if library in audit.names)
+        strayed = (library for library in wanted if library in there)
         loose += (_lost(placed, library, "where the loader does not look") for library in strayed)
-    there = _names_of(fitting)
-    loaded = [_loaded(root, there) for root in _roots(fitting)]
+    beside = _names_of(fitting)
+    loaded = [_loaded(root, beside) for root in _roots(fitting)]
     useless = all(any(lost[placed.path] for placed in each) for each in loaded)
     where = f"nowhere; it may be in {', '.join(audit.arns)}" if audit.arns else "nowhere"
     ordered = dict.fromkeys([*(placed for each in loaded for placed in each), *fitting])
@@ -250,12 +265,12 @@ def _names_of(group: Iterable[_Placed]) -> dict[str, list[_Placed]]:
     return names
 
 
-def _is_reached(library: str, placed: _Placed, audit: _Audit) -> bool:
+def _is_reached(library: str, placed: _Placed, there: _Names) -> bool:
     """Tell whether the loader, asked by ``placed``, comes upon ``library``."""
     origin = dirname(placed.path)
     searched = (folder.replace("${ORIGIN}", origin).replace("$ORIGIN", origin) for folder in placed.object.search)
     places = {f"{normpath(folder)}/{library}" for folder in (*searched, *_LOADER_FOLDERS)}
-    return any(other.path in places for other in audit.names.get(library, ()))
+    return any(other.path in places for other in there.get(library, ()))
 
 
 def _lost(placed: _Placed, library: str, where: str) -> _Fault:
@@ -269,7 +284,7 @@ def _roots(fitting: tuple[_Placed, ...]) -> tuple[_Placed, ...]:
     return tuple(p for p in fitting if p.object.is_module) or tuple(loose) or fitting
 
 
-def _loaded(root: _Placed, names: Mapping[str, list[_Placed]]) -> tuple[_Placed, ...]:
+def _loaded(root: _Placed, names: _Names) -> tuple[_Placed, ...]:
     """Return ``root`` and what of its owner is loaded with it, in the loader's order: nearest first."""
     loaded = [root]
     seen = {root.path}

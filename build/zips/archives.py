@@ -12,6 +12,7 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct, error
@@ -32,8 +33,6 @@ _HEADER = b"PK\x03\x04"
 _LINE = b"PK\x01\x02" + bytes((_VERSION, 3))
 """Made by Unix: so that the modes count."""
 _LINE_BYTES = len(_LINE) + _SHARED.size + _PLACE.size
-_LENGTHS_AT = len(_LINE) + _SHARED.size - 4
-"""In a line: how long its name is, and its extra fields."""
 _FILE, _EXECUTABLE = 0o100644 << 16, 0o100755 << 16
 _UTF8_NAME = 0x800
 _MOST_ENTRIES, _MOST_BYTES = 0xFFFE, 0xFFFFFFFE
@@ -92,45 +91,53 @@ def read_back(path: Path) -> tuple[Member, ...]:
     `directory.read_directory`, which is for what others wrote, compares every header with it; this one raises
     InputError only where the directory is not ours at all.
     """
-    directory, lines = _directory(path)
+    directory, count = _directory(path)
     members = []
-    for at, name in lines:
-        _, _, method, _, _, crc32, compressed_bytes, unzipped, length, _ = _SHARED.unpack_from(
-            directory, at + len(_LINE)
-        )
-        _, _, _, mode, header = _PLACE.unpack_from(directory, at + len(_LINE) + _SHARED.size)
-        offset = header + len(_HEADER) + _SHARED.size + length
-        members.append(Member(name, mode == _EXECUTABLE, method, crc32, compressed_bytes, unzipped, offset))
+    at = extra = 0
+    try:
+        for _ in range(count):
+            _, _, method, _, _, crc32, compressed_bytes, unzipped, length, extra = _SHARED.unpack_from(
+                directory, at + len(_LINE)
+            )
+            _, _, _, mode, header = _PLACE.unpack_from(directory, at + len(_LINE) + _SHARED.size)
+            at += _LINE_BYTES + length
+            name = directory[at - length : at].decode()
+            offset = header + len(_HEADER) + _SHARED.size + length
+            members.append(Member(name, mode == _EXECUTABLE, method, crc32, compressed_bytes, unzipped, offset))
+    except (error, UnicodeDecodeError):
+        raise _not_ours(path) from None
+    if at != len(directory) or extra:
+        raise _not_ours(path)
     return tuple(members)
 
 
 def names_in(path: Path) -> list[str]:
-    """Return the names of the members as `read_back` does, in a quarter of its time."""
-    return [name for _, name in _directory(path)[1]]
+    """Return the names of the members as `read_back` does, in a fifth of its time."""
+    directory, count = _directory(path)
+    lines = directory.split(_LINE)[1:]
+    if len(lines) == count:  # else these bytes are also in a name, or a number
+        with suppress(UnicodeDecodeError):
+            return [line[_LINE_BYTES - len(_LINE) :].decode() for line in lines]
+    return [member.name for member in read_back(path)]
 
 
-def _directory(path: Path) -> tuple[bytes, list[tuple[int, str]]]:
-    """Return the central directory, with where each of its lines begins and the name that it says."""
-    directory, lines = b"", []
+def _directory(path: Path) -> tuple[bytes, int]:
+    """Return the central directory, and how many lines it says it has."""
     try:
         with path.open("rb") as stream:
             stream.seek(-_END.size, os.SEEK_END)
             mark, _, _, _, count, size_bytes, start, _ = _END.unpack(stream.read(_END.size))
             stream.seek(start)
             directory = stream.read(size_bytes)
-        at = 0
-        for _ in range(count):
-            name = at + _LINE_BYTES
-            # Two lengths, of which that of extra fields is 0 in ours: else this leads beyond the end.
-            end = name + int.from_bytes(directory[at + _LENGTHS_AT : at + _LENGTHS_AT + 4], "little")
-            lines.append((at, directory[name:end].decode()))
-            at = end
-        is_ours = mark == _END_MARK and at == size_bytes
-    except (OSError, error, UnicodeDecodeError):
-        is_ours = False
-    if not is_ours:
-        raise InputError(f"{path} is no archive of Slipway's", hint="run `invoke store.verify`")
-    return directory, lines
+    except (OSError, error):
+        raise _not_ours(path) from None
+    if mark != _END_MARK or len(directory) != size_bytes:
+        raise _not_ours(path)
+    return directory, count
+
+
+def _not_ours(path: Path) -> InputError:
+    return InputError(f"{path} is no archive of Slipway's", hint="run `invoke store.verify`")
 
 
 def _refuse_too_much(first: Tree | Beginning, rest: Tree, path: Path) -> None:

@@ -11,7 +11,7 @@ from build.digest import Digest
 from build.errors import InputError, ToolError
 from build.packaging.sources import pack, read_source
 from build.zips import archives
-from build.zips.archives import read_back, write_archive
+from build.zips.archives import names_in, read_back, write_archive
 from build.zips.directory import read_directory
 from build.zips.spill import Spill
 from build.zips.trees import Ground, below, merge
@@ -244,8 +244,19 @@ def test_what_was_written_is_read_back_as_the_strict_reader_reads_it(tmp_path):
     tree = tree_of(tmp_path / "x", {"a.py": b"x = 1\n" * 50, "bin/run": b"#!", "grün/ü.txt": b"", "z": os.urandom(99)})
     write_archive(tree, tree_of(tmp_path / "own", {"app.py": b"pass\n"}), tmp_path / "a.zip")
     assert read_back(tmp_path / "a.zip") == read_directory(tmp_path / "a.zip")
+    assert names_in(tmp_path / "a.zip") == [member.name for member in read_back(tmp_path / "a.zip")]
     write_archive((), (), tmp_path / "empty.zip")
     assert read_back(tmp_path / "empty.zip") == ()
+    assert names_in(tmp_path / "empty.zip") == []
+
+
+def test_names_are_read_also_where_a_number_looks_like_the_mark_between_them(tmp_path):
+    (entry,) = tree_of(tmp_path / "x", {"a.bin": os.urandom(0x314)})
+    crc32 = int.from_bytes(b"PK\x01\x02", "little")
+    stored = entry._replace(method=0, crc32=crc32, compressed_bytes=0x314, offset=0)
+    write_archive((stored, stored._replace(path="b.bin")), (), tmp_path / "a.zip")
+    assert (tmp_path / "a.zip").read_bytes().count(b"PK\x01\x02\x14\x03") > 2
+    assert names_in(tmp_path / "a.zip") == ["a.bin", "b.bin"]
 
 
 @pytest.mark.parametrize("harm", ["shorter", "another tool's", "no zip", "gone"])
@@ -264,6 +275,8 @@ def test_what_is_not_ours_is_not_read_back(tmp_path, harm):
             place.unlink()
     with pytest.raises(InputError, match="no archive of Slipway's"):
         read_back(place)
+    with pytest.raises(InputError, match="no archive of Slipway's"):
+        names_in(place)
 
 
 def test_more_bytes_than_a_zip_can_count_are_refused_before_any_is_written(tmp_path):
