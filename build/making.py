@@ -14,6 +14,7 @@ from build.inspection.sbom import write_sboms
 from build.locking.locks import read_locks, unpinned
 from build.model import Built, Finding, Severity, Workspace
 from build.packaging.assemble import build_workspace
+from build.project.interpreters import look_ahead
 from build.report import Reporter
 from build.store.exposed import expose
 from build.store.sharing import opened
@@ -24,6 +25,7 @@ def build(workspace: Workspace, show: Reporter, *, narrowed: bool = False) -> Bu
 
     With ``narrowed`` the workspace is a part of the repository's, and `diff` has nothing to compare with.
     """
+    look_ahead(function.target.runtime for function in workspace.functions)
     with show.stage("lock"):
         locks = read_locks(workspace)
     with opened(workspace, say=show.say, warn=show.note) as store:

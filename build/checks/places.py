@@ -143,7 +143,7 @@ def paths_in(path: Path) -> tuple[str, ...]:
 def content_of(path: Path, member: str) -> bytes:
     """Return the bytes of a file in the artifact at ``path``."""
     with path.open("rb") as stream:
-        return b"".join(inflated(stream, next(each for each in read_back(path) if each.name == member)))
+        return b"".join(inflated(stream, read_back(path, member.__eq__)[0]))
 
 
 def _starting(paths: Sequence[str], start: str) -> Iterator[str]:

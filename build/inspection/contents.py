@@ -117,7 +117,7 @@ def read_distributions(path: Path) -> tuple[Held, ...]:
 
     Quicker than `read_contents`, and for what this machine made.
     """
-    members = {member.name: member for member in read_back(path)}
+    members = {member.name: member for member in read_back(path, _METADATA.fullmatch)}
     with path.open("rb") as stream:
         return _distributions(members, lambda name: b"".join(inflated(stream, members[name])))
 

@@ -12,7 +12,6 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct, error
@@ -33,6 +32,10 @@ _HEADER = b"PK\x03\x04"
 _LINE = b"PK\x01\x02" + bytes((_VERSION, 3))
 """Made by Unix: so that the modes count."""
 _LINE_BYTES = len(_LINE) + _SHARED.size + _PLACE.size
+_LENGTH_AT = len(_LINE) + _SHARED.size - 4
+"""In a line: how long its name is."""
+_NAME_AT = _SHARED.size + _PLACE.size
+"""In a line without its mark."""
 _FILE, _EXECUTABLE = 0o100644 << 16, 0o100755 << 16
 _UTF8_NAME = 0x800
 _MOST_ENTRIES, _MOST_BYTES = 0xFFFE, 0xFFFFFFFE
@@ -85,44 +88,37 @@ def write_archive(first: Tree | Beginning, rest: Tree, path: Path) -> Written:
         return Written(digest=writer.end(), size_bytes=writer.position, beginning=beginning)
 
 
-def read_back(path: Path) -> tuple[Member, ...]:
+def read_back(path: Path, wanted: Callable[[str], object] = bool) -> tuple[Member, ...]:
     """Return the members of an archive that `write_archive` wrote, in its order, believing its directory.
 
-    `directory.read_directory`, which is for what others wrote, compares every header with it; this one raises
-    InputError only where the directory is not ours at all.
+    Only those whose name is ``wanted``. `directory.read_directory`, which is for what others wrote, compares every
+    header with it; this one raises InputError only where the directory is not ours at all.
     """
-    directory, count = _directory(path)
-    members = []
-    at = extra = 0
     try:
-        for _ in range(count):
-            _, _, method, _, _, crc32, compressed_bytes, unzipped, length, extra = _SHARED.unpack_from(
-                directory, at + len(_LINE)
-            )
-            _, _, _, mode, header = _PLACE.unpack_from(directory, at + len(_LINE) + _SHARED.size)
-            at += _LINE_BYTES + length
-            name = directory[at - length : at].decode()
-            offset = header + len(_HEADER) + _SHARED.size + length
-            members.append(Member(name, mode == _EXECUTABLE, method, crc32, compressed_bytes, unzipped, offset))
-    except (error, UnicodeDecodeError):
+        return tuple(_member(line, name) for line in _lines(path) if wanted(name := line[_NAME_AT:].decode()))
+    except (error, ValueError):
         raise _not_ours(path) from None
-    if at != len(directory) or extra:
-        raise _not_ours(path)
-    return tuple(members)
 
 
 def names_in(path: Path) -> list[str]:
     """Return the names of the members as `read_back` does, in a fifth of its time."""
-    directory, count = _directory(path)
-    lines = directory.split(_LINE)[1:]
-    if len(lines) == count:  # else these bytes are also in a name, or a number
-        with suppress(UnicodeDecodeError):
-            return [line[_LINE_BYTES - len(_LINE) :].decode() for line in lines]
-    return [member.name for member in read_back(path)]
+    try:
+        return [line[_NAME_AT:].decode() for line in _lines(path)]
+    except UnicodeDecodeError:
+        raise _not_ours(path) from None
 
 
-def _directory(path: Path) -> tuple[bytes, int]:
-    """Return the central directory, and how many lines it says it has."""
+def _member(line: bytes, name: str) -> Member:
+    _, _, method, _, _, crc32, compressed_bytes, unzipped, length, extra = _SHARED.unpack_from(line)
+    _, _, _, mode, header = _PLACE.unpack_from(line, _SHARED.size)
+    if extra or length != len(line) - _NAME_AT:
+        raise ValueError(name)
+    offset = header + len(_HEADER) + _SHARED.size + length
+    return Member(name, mode == _EXECUTABLE, method, crc32, compressed_bytes, unzipped, offset)
+
+
+def _lines(path: Path) -> list[bytes]:
+    """Return the lines of the central directory, each without its mark."""
     try:
         with path.open("rb") as stream:
             stream.seek(-_END.size, os.SEEK_END)
@@ -131,9 +127,16 @@ def _directory(path: Path) -> tuple[bytes, int]:
             directory = stream.read(size_bytes)
     except (OSError, error):
         raise _not_ours(path) from None
-    if mark != _END_MARK or len(directory) != size_bytes:
+    lines = directory.split(_LINE)[1:]
+    if len(lines) != count:  # a number in one looks like the mark: cut by the lengths of names
+        lines, at = [], 0
+        for _ in range(count):
+            end = at + _LINE_BYTES + int.from_bytes(directory[at + _LENGTH_AT : at + _LENGTH_AT + 2], "little")
+            lines.append(directory[at + len(_LINE) : end])
+            at = end
+    if mark != _END_MARK or sum(map(len, lines)) + count * len(_LINE) != size_bytes:
         raise _not_ours(path)
-    return directory, count
+    return lines
 
 
 def _not_ours(path: Path) -> InputError:
