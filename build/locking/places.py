@@ -4,8 +4,6 @@ import re
 import stat
 import tomllib
 from collections.abc import Container, Iterator
-from configparser import ConfigParser
-from configparser import Error as ConfigError
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -190,10 +188,12 @@ def _said(folder: Path) -> tuple[str, str]:
     project = table.get("project") or table.get("tool", {}).get("poetry") or {}
     if project.get("name"):
         return str(project["name"]), str(project.get("version", ""))
-    config = ConfigParser(interpolation=None)
+    import configparser  # here, as few projects need it
+
+    config = configparser.ConfigParser(interpolation=None)
     try:
         config.read(folder / "setup.cfg", encoding="utf-8")
-    except (ConfigError, UnicodeDecodeError):
+    except (configparser.Error, UnicodeDecodeError):
         return "", ""
     version = config.get("metadata", "version", fallback="")
     name = config.get("metadata", "name", fallback="")

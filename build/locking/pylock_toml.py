@@ -4,6 +4,7 @@ https://packaging.python.org/en/latest/specifications/pylock-toml/
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ LOCK = "pylock.toml"
 
 def lock_of(folder: Path) -> str | None:
     """Return the file name of the lock: `pylock.toml`, or that of the folder's name, or the only one there is."""
-    named = sorted(path.name for path in folder.glob("pylock.*.toml"))
+    named = [path.name for path in folder.iterdir() if fnmatchcase(path.name, "pylock.*.toml")]
     for name in (LOCK, f"pylock.{folder.name}.toml"):
         if (folder / name).is_file():
             return name

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from build.model import Workspace
 from build.project import quotas
@@ -35,6 +34,8 @@ def layer_name_problem(name: str) -> str | None:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``; did you mean `memory_mb`?`` for the nearest of ``known``; empty if none is near."""
+    from difflib import get_close_matches  # here: most runs name everything right
+
     by_folded = {candidate.casefold(): candidate for candidate in known}
     near = get_close_matches(word.casefold(), by_folded, n=1)
     return f"; did you mean `{by_folded[near[0]]}`?" if near else ""

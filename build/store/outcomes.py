@@ -46,7 +46,7 @@ def remember_outcome(
     """
     beside = list(beside)
     now = snapshot(root, beside)
-    if snapshot(root).digest != before.digest or not now.was_settled_at(before.taken_ns):
+    if (snapshot(root) if beside else now).digest != before.digest or not now.was_settled_at(before.taken_ns):
         return  # somebody is at work: the next build looks again
     kept = {
         "shape": _SHAPE,
