@@ -36,7 +36,8 @@ def slimmed(survey: Survey, keep: Collection[str]) -> Slim:
     active = [rule for rule in SLIMMING if rule not in keep and rule not in survey.read_at_run_time]
     if not active:
         return Slim(members=survey.members, saved={})
-    packages = {_tests_folder(member.name) for member in survey.members if member.name.endswith(".py")}
+    modules = (member.name for member in survey.members if member.name.endswith(".py"))
+    packages = {_tests_folder(name) for name in modules if "tests/" in name}
     find = re.compile("|".join(f"({_RULES[rule]})" for rule in active)).search
     members, saved = [], Counter[str]()
     for member in survey.members:

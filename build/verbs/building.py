@@ -25,12 +25,15 @@ def build(root: Path, env: str, *, as_json: bool, only: str = "") -> None:
 def _made(root: Path, env: str, only: str) -> dict[str, Any]:
     """Build; return what there is to tell, and keep it for the next time with everything marked unchanged."""
     before = snapshot(root)
-    from build import making, report
-    from build.inspection.sbom import bill_of
     from build.project.discovery import discover
-    from build.verbs.choosing import narrowed
+    from build.project.interpreters import look_ahead
 
     workspace = discover(root, env)
+    look_ahead(function.target.runtime for function in workspace.functions)  # and import the rest meanwhile
+    from build import making, report
+    from build.inspection.sbom import bill_of
+    from build.verbs.choosing import narrowed
+
     if only:
         workspace = narrowed(workspace, only)
     built = making.build(workspace, report.Reporter(), narrowed=bool(only))
