@@ -26,7 +26,8 @@ LOCK = "pylock.toml"
 
 def lock_of(folder: Path) -> str | None:
     """Return the file name of the lock: `pylock.toml`, or that of the folder's name, or the only one there is."""
-    named = [path.name for path in folder.iterdir() if fnmatchcase(path.name, "pylock.*.toml")]
+    there = folder.iterdir() if folder.is_dir() else ()
+    named = [path.name for path in there if fnmatchcase(path.name, "pylock.*.toml")]
     for name in (LOCK, f"pylock.{folder.name}.toml"):
         if (folder / name).is_file():
             return name
