@@ -40,7 +40,7 @@ def show(results: Results) -> None:
             console.print(f"[bold]{title}[/bold]" if not number else "", end="" if number else "\n")
             console.print(f"  {escape(sentence)}", soft_wrap=True)
     if results.machine.is_busy:
-        console.print("[yellow]The machine was busy in the minute before: the numbers may be too high.[/yellow]")
+        console.print("[yellow]The machine was busy just before: the numbers may be too high.[/yellow]")
 
 
 def write(results: Results, folder: Path) -> list[Path]:

@@ -199,7 +199,7 @@ def markdown(results: Results, image: str) -> str:
         "What the words mean, and how to run it: [how to benchmark](../how-to/benchmark.md).",
         "Every single run: [results.json](results.json).",
         "",
-        *(["**The machine was busy in the minute before: the numbers may be too high.**", ""] * results.machine.is_busy),
+        *(["**The machine was busy just before: the numbers may be too high.**", ""] * results.machine.is_busy),
         f"![Slipway and its peers]({image})",
         "",
         "A cell has the median, how many times longer that is than Slipway's, half the distance",
