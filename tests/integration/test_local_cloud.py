@@ -388,7 +388,7 @@ def queue(request, client, lambda_, consumer):
     name = f"q{abs(hash(request.node.name))}"
     dead = sqs.create_queue(QueueName=f"{name}-dead-letter")["QueueUrl"]
     policy = {"deadLetterTargetArn": f"arn:aws:sqs:us-east-1:123456789012:{name}-dead-letter", "maxReceiveCount": 2}
-    attributes = {"VisibilityTimeout": "1", "RedrivePolicy": json.dumps(policy)}
+    attributes = {"VisibilityTimeout": "3", "RedrivePolicy": json.dumps(policy)}
     url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
     settings = getattr(request, "param", {})
     mapping = lambda_.create_event_source_mapping(
@@ -455,7 +455,8 @@ def test_when_the_function_fails_the_whole_batch_comes_again(queue):
 @pytest.mark.parametrize("queue", [{"BatchSize": 2}], indirect=True)
 def test_a_batch_is_never_larger_than_asked_for(queue):
     queue.send(*(f"sized-{number}" for number in range(5)))
-    assert eventually(lambda: len(queue.seen("sized-")) == 5)
+    # On a busy machine some come twice: what is not deleted in time is visible again.
+    assert eventually(lambda: len({key.partition("/")[0] for key in queue.seen("sized-")}) == 5, 15)
     assert max(size for _, size in queue.seen("sized-").values()) <= 2
 
 
