@@ -140,6 +140,14 @@ def verify(c: Context, env: str = "local", python: str = "") -> None:
     look.verify(ROOT, env, python)
 
 
+@verb(help={"function": "folder name; else every function", "json": "one JSON object on stdout"})
+def permissions(c: Context, function: str = "", env: str = "local", json: bool = False) -> None:
+    """Compare what code calls through boto3 with what its [[permissions]] grant."""
+    from build.verbs import permissions
+
+    permissions.permissions(ROOT, env, function, as_json=json)
+
+
 # ── deploy ─────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -162,6 +170,14 @@ def deploy(c: Context, env: str = "local", json: bool = False, allow_delete: boo
     from build.verbs import deploy
 
     deploy.deploy(ROOT, env, as_json=json, allow_delete=allow_delete)
+
+
+@verb()
+def bootstrap(c: Context, env: str = "local") -> None:
+    """Give a new account what a deploy expects: buckets, the roles of GitHub's workflows, a boundary."""
+    from build.verbs import bootstrap
+
+    bootstrap.bootstrap(ROOT, env)
 
 
 @verb(help={"yes": "really; needed for every env but local"})
@@ -350,8 +366,8 @@ def tf(c: Context) -> None:
 
 
 namespace = Collection(
-    *(new, lock, build_artifacts, affected, check, size, why, diff, verify),
-    *(plan, deploy, destroy),
+    *(new, lock, build_artifacts, affected, check, size, why, diff, verify, permissions),
+    *(plan, deploy, destroy, bootstrap),
     *(invoke_function, logs, status),
     *(doctor, bench, run_tests),
     local=Collection(local_start, local_stop, local_status),

@@ -78,8 +78,7 @@ class Env:
 
     @property
     def partition(self) -> str:
-        """What the env's ARNs begin with, behind ``arn:``."""
-        # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
+        """Of the env's ARNs: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html."""
         prefixes = {"cn-": "aws-cn", "us-gov-": "aws-us-gov", "eusc-": "aws-eusc"}
         return next((name for prefix, name in prefixes.items() if self.region.startswith(prefix)), "aws")
 
@@ -213,6 +212,7 @@ class Workspace:
     layer_sizes: Mapping[str, int] = field(default_factory=dict)
     """Unzipped bytes of layer versions that are only known by ARN."""
     remote_store: RemoteStore | None = None
+    github_repository: str | None = None  # organisation/repository
 
     @property
     def is_empty(self) -> bool:

@@ -91,13 +91,18 @@ def prepare(workspace: Workspace, show: Reporter) -> tuple[Built, Aws]:
     return build(workspace, show), aws
 
 
-def connect(workspace: Workspace, show: Reporter) -> Aws:
-    """Return the way to the env's AWS: the embedded cloud, started if need be, or the right account and no other."""
+def connect(workspace: Workspace, show: Reporter, *, make_buckets: bool = False) -> Aws:
+    """Return the way to the env's AWS: the embedded cloud, started if need be, or the right account and no other.
+
+    The embedded cloud is given the env's buckets; an account must have them, unless ``make_buckets``.
+    """
     env = workspace.env
     buckets = (state_bucket(workspace.root, env.name), env.artifact_bucket)
     if not env.is_local:
         aws = reach(workspace)
         for bucket in buckets:
+            if make_buckets:
+                aws.ensure_bucket(bucket)
             aws.require_bucket(bucket)
         return aws
     with show.stage("cloud"):

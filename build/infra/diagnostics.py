@@ -153,11 +153,13 @@ class Run:
     """Settings of the backend: bucket, key, region."""
     unlock: str
     """The shell command that frees the state, but for the ID of the lock."""
+    verb: str | None = None
+    """The verb that ran it, where that is neither plan nor deploy."""
 
     @property
     def again(self) -> str:
         """The verb to run once the cause is gone."""
-        return f"invoke {'deploy' if self.command == 'apply' else 'plan'} --env {self.env}"
+        return f"invoke {self.verb or ('deploy' if self.command == 'apply' else 'plan')} --env {self.env}"
 
     def failure(self, errors: list[Diagnostic], completed: Completed) -> SlipwayError:
         """Make one error of everything Terraform reported.
@@ -212,13 +214,10 @@ class Run:
         )
 
     def _without_bucket(self, bucket: str, facts: list[str]) -> AwsError:
-        make = f"aws s3 mb s3://{bucket}"
-        if region := self.state.get("region"):
-            make += f" --region {region}"
         return AwsError(
             f"{self.env} has no bucket {bucket}",
             facts=facts,
-            hint=f"make it in the env's region, `{make}`, then run `{self.again}`",
+            hint=f"let an administrator run `invoke bootstrap --env {self.env}`, then run `{self.again}`",
         )
 
 

@@ -1,4 +1,4 @@
-"""Runs Terraform: the root terraform/ for one env, with its own data folder and log.
+"""Runs Terraform: a root for one env, with its own data folder and log.
 
 python-terraform turns options into arguments here and does nothing else: it would hold back all
 output until the end, destroy with an option Terraform no longer has, read outputs wrongly, and run
@@ -23,6 +23,9 @@ from build.infra.mirrors import provider_source
 from build.process import Completed, Follower, Runner, follow, run
 from build.results import DeployedFunction, Outputs, Plan, ResourceChange
 
+BOOTSTRAP_KEY = "bootstrap/terraform.tfstate"
+"""Where the state of terraform/bootstrap/ is, in the env's state bucket."""
+
 _PARALLELISM = 30
 """Terraform's 10 would leave it idle: the provider waits 25 s for every queue it makes."""
 
@@ -33,6 +36,7 @@ _GOGC = "400"
 class TerraformAdapter(Terraform):  # type: ignore[misc]
     """Terraform for one env. Every verb calls `init`, which costs nothing when nothing changed.
 
+    The root is terraform/, or with ``bootstrap`` terraform/bootstrap/, which shares the env's state bucket.
     ``environ`` is the environment of the caller, with credentials and, on the embedded cloud,
     AWS_ENDPOINT_URL. ``on_progress`` gets short lines while Terraform works. Terraform outlives us:
     whatever ends this process, an apply goes on to where it may stop, writes its state and frees
@@ -46,18 +50,22 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
         *,
         environ: Mapping[str, str],
         on_progress: Callable[[str], None] = lambda _: None,
+        bootstrap: bool = False,
         runner: Runner = run,
         follower: Follower = follow,
     ) -> None:
-        self._folder = root / "terraform"
-        self._generated = root / ".artifacts" / env
+        envs = root / "terraform" / "envs"
+        self._folder = root / "terraform" / ("bootstrap" if bootstrap else "")
+        self._generated = root / ".artifacts" / env / ("bootstrap" if bootstrap else "")
         self._env = env
+        self._verb = "bootstrap" if bootstrap else None
         self._on_progress = on_progress
         self._runner = runner
         self._follower = follower
         self.log = self._generated / "terraform.log"
-        self.backend = self._settings_file(f"{env}.s3.tfbackend")
-        self._tfvars = self._settings_file(f"{env}.tfvars")
+        self.backend = self._settings_file(envs / f"{env}.s3.tfbackend")
+        self._backend_config = [str(self.backend), *([f"key={BOOTSTRAP_KEY}"] if bootstrap else [])]
+        self._var_files = [] if bootstrap else [str(self._settings_file(envs / f"{env}.tfvars"))]
         self.providers = provider_source(root, environ)
         self._binary = terraform_binary(root, environ, runner=runner)
         # TF_CLI_ARGS and TF_WORKSPACE would change what the commands below mean.
@@ -82,7 +90,7 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
             return
         self._on_progress(f"terraform init: providers from {self.providers.source}")
         self._terraform(
-            "init", backend_config=[str(self.backend)], reconfigure=IsFlagged, lockfile="readonly", input=False
+            "init", backend_config=self._backend_config, reconfigure=IsFlagged, lockfile="readonly", input=False
         )
         stamp.write_text(wanted, "utf-8")
 
@@ -100,7 +108,7 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
         heard = self._terraform(
             "plan",
             out=str(path),
-            var_file=[str(self._tfvars), str(handoff.resolve())],
+            var_file=[*self._var_files, str(handoff.resolve())],
             destroy=IsFlagged if destroy else None,
             lock=None if lock else False,
             parallelism=_PARALLELISM,
@@ -117,10 +125,14 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
 
     def outputs(self) -> Outputs:
         """Return what the last apply left; empty when nothing was ever applied."""
-        self.init()
-        values = {name: o["value"] for name, o in json.loads(self._quietly("output").stdout).items()}
+        values = self.values()
         functions = {name: DeployedFunction(name=name, **f) for name, f in values.get("functions", {}).items()}
         return Outputs(functions=functions, layers=values.get("layers", {}), http_api_url=values.get("http_api_url"))
+
+    def values(self) -> dict[str, Any]:
+        """Return the root's outputs by name, as the last apply left them."""
+        self.init()
+        return {name: o["value"] for name, o in json.loads(self._quietly("output").stdout).items()}
 
     def cmd(self, *_: object, **__: object) -> Never:
         """Refuse: whatever of python-terraform ends here is what this class replaces."""
@@ -157,13 +169,14 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
             env=self._env,
             log=self.log,
             providers=self.providers.source,
+            verb=self._verb,
             state=backend_settings(self.backend),
             unlock=shlex.join(["env", *unlock, "force-unlock"]),
         )
 
-    def _settings_file(self, name: str) -> Path:
-        path = self._folder / "envs" / name
+    def _settings_file(self, path: Path) -> Path:
         if not path.is_file():
+            name = path.name
             msg = f"the env {self._env} has no terraform/envs/{name}"
             have = ", ".join(sorted(p.stem for p in path.parent.glob("*.tfvars")))
             raise InputError(

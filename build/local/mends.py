@@ -28,6 +28,7 @@ MENDS: tuple[Callable[[], Iterator[Undo]], ...] = (
     storage_mends.lock_queues,
     storage_mends.keep_given_checksums,
     storage_mends.put_conditionally_in_one_step,
+    storage_mends.take_requests_as_tls,
 )
 
 

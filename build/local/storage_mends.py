@@ -99,3 +99,23 @@ def put_conditionally_in_one_step() -> Iterator[Undo]:
         return put_object
 
     yield replace(S3Response, "put_object", put)
+
+
+def take_requests_as_tls() -> Iterator[Undo]:
+    """Moto ignores the conditions of a bucket policy: one that denies plain HTTP would deny everything."""
+    from moto.iam.access_control import IAMPolicy
+    from moto.s3.models import FakeBucket
+
+    def get(original: Any) -> Any:
+        def get_permission(self: Any, action: str, resource: str) -> Any:
+            policy = json.loads(self.policy or "{}")
+            statements = policy.get("Statement")
+            if not isinstance(statements, list):
+                return original(self, action, resource)
+            plain_http = {"Bool": {"aws:SecureTransport": "false"}}
+            policy["Statement"] = [each for each in statements if each.get("Condition") != plain_http]
+            return IAMPolicy(json.dumps(policy)).is_action_permitted(action, resource)
+
+        return get_permission
+
+    yield replace(FakeBucket, "get_permission", get)

@@ -264,6 +264,17 @@ class StoreTable(TypedDict):
 
 
 @with_config(extra="forbid")
+class GithubTable(TypedDict):
+    """Where the repository's workflows run."""
+
+    repository: Annotated[
+        StrictStr,
+        _matching(values.github_repository, values.GITHUB_REPOSITORY.pattern),
+        Field(description="organisation/repository whose workflows may take the roles that `invoke bootstrap` makes"),
+    ]
+
+
+@with_config(extra="forbid")
 class SlipwayTable(TypedDict, total=False):
     """The repository: slipway.toml."""
 
@@ -277,6 +288,7 @@ class SlipwayTable(TypedDict, total=False):
         Field(description="Unzipped bytes of layer versions from elsewhere, by ARN, for the quota of their functions"),
     ]
     store: Annotated[StoreTable, Field(description="The remote store, if there is one")]
+    github: Annotated[GithubTable, Field(description="The repository on GitHub, if its workflows plan and deploy")]
 
 
 REQUIRED = ("description", "runtime", "architecture")

@@ -88,6 +88,7 @@ def workspace(root: Path, slipway: SlipwayTable, repository: Repository, env: En
         layers=layers,
         layer_sizes=dict(sorted(slipway.get("layer_sizes", {}).items())),
         remote_store=_remote_store(slipway["store"]) if "store" in slipway else None,
+        github_repository=slipway["github"]["repository"] if "github" in slipway else None,
     )
     return made, found
 

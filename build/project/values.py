@@ -24,6 +24,7 @@ ACCOUNT = re.compile(r"[0-9]{12}")
 REGION = re.compile(r"(eusc-)?[a-z]{2}(-gov|-iso[a-z]?)?-[a-z]+-[0-9]")
 ACTION = re.compile(r"\*|[a-z0-9-]+:[A-Za-z0-9*?]+")
 LAYER_ARN = re.compile(r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:layer:[A-Za-z0-9_-]+:[0-9]+")
+GITHUB_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]*[a-z0-9]")
 _PREFIX = re.compile(r"[A-Za-z0-9!_.'()-]+(/[A-Za-z0-9!_.'()-]+)*")
 """Safe in every key: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
@@ -151,6 +152,11 @@ def remote_store(url: str) -> str | None:
     if scheme != "s3" or (slash and not _PREFIX.fullmatch(prefix)):
         return f'expected "s3://bucket" or "s3://bucket/prefix", without a slash at its end, got {shown(url)}'
     return bucket(name)
+
+
+def github_repository(value: str) -> str | None:
+    """Check the name of a repository on GitHub."""
+    return None if GITHUB_REPOSITORY.fullmatch(value) else f'expected "organisation/repository", got {shown(value)}'
 
 
 def route(key: str) -> str | None:

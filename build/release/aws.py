@@ -46,18 +46,22 @@ class Aws:
         """Raise AwsError unless ``bucket`` is there and the env's own: a name that others can guess may be theirs."""
         with asking(
             f"looking at the bucket {bucket}",
-            hint=f"make it in account {self.env.account_id}, versioned and closed to the public: "
-            f"`aws s3 mb s3://{bucket} --region {self.env.region}`",
+            hint=f"let an administrator of account {self.env.account_id} run `invoke bootstrap --env {self.env.name}`",
         ):
             self.client("s3").head_bucket(Bucket=bucket, ExpectedBucketOwner=self.env.account_id)
 
     def ensure_bucket(self, bucket: str) -> None:
-        """Create ``bucket`` if the embedded cloud lacks it; a real account's buckets are not ours to make here."""
+        """Create ``bucket`` if the account lacks it: encrypted and closed to the public, as S3 makes every bucket."""
         region = self.env.region
         place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-        s3 = self.client("s3")
-        if bucket not in {each["Name"] for each in s3.list_buckets()["Buckets"]}:
-            s3.create_bucket(Bucket=bucket, **place)
+        with asking(
+            f"creating the bucket {bucket}",
+            hint="its name may be taken in another account: then choose another one, in slipway.toml or in "
+            f"terraform/envs/{self.env.name}.s3.tfbackend, and run the same command again",
+        ):
+            s3 = self.client("s3")
+            if bucket not in {each["Name"] for each in s3.list_buckets()["Buckets"]}:
+                s3.create_bucket(Bucket=bucket, **place)
 
     def _client(self, service: str, **config: Any) -> Any:
         key = f"{service} {sorted(config)}"

@@ -309,6 +309,26 @@ def test_a_computed_checksum_is_kept_as_before(client, is_mended):
     assert s3.head_object(Bucket="bucket", Key="key", ChecksumMode="ENABLED")["ChecksumSHA256"] == digest
 
 
+def test_a_bucket_that_denies_plain_http_can_be_used(client, is_mended):
+    s3 = client("s3")
+    s3.create_bucket(Bucket="bucket")
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::bucket/*"}
+    plain_http = {**deny, "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+    codes: list[int | None] = []
+    for statement in (plain_http, deny):
+        policy = {"Version": "2012-10-17", "Statement": [statement]}
+        s3.put_bucket_policy(Bucket="bucket", Policy=json.dumps(policy))
+        try:
+            s3.put_object(Bucket="bucket", Key="key", Body=b"data")
+            codes.append(None)
+        except ClientError as refused:
+            codes.append(refused.response["ResponseMetadata"]["HTTPStatusCode"])
+    if is_mended:
+        assert codes == [None, 403]
+    else:
+        still_broken(codes == [403, 403], "take_requests_as_tls")
+
+
 def test_of_two_conditional_puts_at_once_one_wins(client, is_mended, monkeypatch):
     from moto.s3.models import S3Backend
 

@@ -28,8 +28,8 @@ def module_suite(copy: Copy, module: str) -> Completed:
     return copy.terraform(["test", "-no-color"], f"terraform/modules/{module}")
 
 
-def root_suite(copy: Copy) -> Completed:
-    return copy.terraform(["test", "-no-color"])
+def root_suite(copy: Copy, folder: str = "terraform") -> Completed:
+    return copy.terraform(["test", "-no-color"], folder)
 
 
 def example_suite(copy: Copy) -> Completed:
@@ -59,6 +59,7 @@ def suites(copy: Copy) -> Mapping[str, "Future[Completed]"]:
     """Every suite, started at once, so that two cores are busy while tests wait for theirs."""
     pool = ThreadPoolExecutor(AT_ONCE)
     started = {"root": pool.submit(root_suite, copy), "examples": pool.submit(example_suite, copy)}
+    started["bootstrap"] = pool.submit(root_suite, copy, "terraform/bootstrap")
     started |= {module: pool.submit(module_suite, copy, module) for module in MODULES}
     pool.shutdown(wait=False)
     return started
@@ -69,7 +70,7 @@ def test_everything_is_formatted(copy):
     assert done.code == 0, f"run `terraform fmt -recursive terraform`\n{done.stdout}"
 
 
-@pytest.mark.parametrize("suite", ["root", *MODULES, "examples"])
+@pytest.mark.parametrize("suite", ["root", "bootstrap", *MODULES, "examples"])
 def test_the_suite_passes(suites, suite):
     done = suites[suite].result()
     assert done.code == 0, f"{done.stdout}\n{done.stderr}"

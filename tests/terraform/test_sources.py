@@ -6,8 +6,20 @@ from pathlib import Path
 import pytest
 
 TERRAFORM = Path(__file__).parents[2] / "terraform"
+BOOTSTRAP = TERRAFORM / "bootstrap"
 MODULES = sorted(path for path in (TERRAFORM / "modules").iterdir() if path.is_dir())
 EVENTS_OF_A_BUILD = ["local-exec", "remote-exec", "null_resource", "terraform_data", "archive_file", 'data "external"']
+
+SERVICES = {
+    "aws_apigatewayv2_": "apigateway",
+    "aws_cloudwatch_log_": "logs",
+    "aws_iam_role": "iam",
+    "aws_lambda_": "lambda",
+    "aws_sqs_": "sqs",
+}
+"""What the name of a resource begins with, and the service in whose name IAM grants it."""
+BEFORE_A_DEPLOY = {"aws_ecr_repository", "aws_ecr_lifecycle_policy"}
+"""Made by hand or by another root: images have to be there before a plan is made."""
 
 each_module = pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
 
@@ -27,8 +39,24 @@ def test_a_module_takes_everything_from_its_caller(module):
 def test_both_sides_take_the_same_regions():
     from build.project.values import REGION
 
-    (pattern,) = re.findall(r'regex\("\^(.+)\$", var\.region\)', (TERRAFORM / "variables.tf").read_text("utf-8"))
-    assert pattern == REGION.pattern
+    for root in (TERRAFORM, BOOTSTRAP):
+        (pattern,) = re.findall(r'regex\("\^(.+)\$", var\.region\)', (root / "variables.tf").read_text("utf-8"))
+        assert pattern == REGION.pattern
+
+
+def test_both_sides_take_the_same_repositories_of_github():
+    from build.project.values import GITHUB_REPOSITORY
+
+    (pattern,) = re.findall(r'regex\("\^(.+)\$", var\.github\.repo', (BOOTSTRAP / "variables.tf").read_text("utf-8"))
+    assert pattern == GITHUB_REPOSITORY.pattern
+
+
+def test_a_deploy_may_make_every_kind_of_resource_that_modules_make():
+    kinds = set(re.findall(r'^resource "(\w+)"', "".join(map(source_of, MODULES)), re.MULTILINE)) - BEFORE_A_DEPLOY
+    services = {kind: next((s for start, s in SERVICES.items() if kind.startswith(start)), "?") for kind in kinds}
+    granted = set(re.findall(r'"(\w+):\w+"', (BOOTSTRAP / "roles.tf").read_text("utf-8")))
+    unknown = {kind: service for kind, service in services.items() if service not in granted}
+    assert unknown == {}, "grant them in terraform/bootstrap/roles.tf, and name their service in SERVICES"
 
 
 def test_terraform_never_builds():
@@ -53,7 +81,7 @@ def test_a_module_has_few_described_variables_in_order(module):
     assert [name for name, body in blocks if "nullable " not in body and not re.search(r"default\s+= null", body)] == []
 
 
-@pytest.mark.parametrize("folder", [*MODULES, TERRAFORM], ids=lambda path: path.name)
+@pytest.mark.parametrize("folder", [*MODULES, TERRAFORM, BOOTSTRAP], ids=lambda path: path.name)
 def test_every_validated_variable_has_a_test_that_breaks_it(folder):
     texts = "\n".join(path.read_text("utf-8") for path in folder.glob("*.tf"))
     validated = {
@@ -83,9 +111,10 @@ def test_the_state_of_an_env_is_locked_and_shared_with_no_other(env):
     assert settings.get("encrypt") == ("true" if env != "local" else None)
 
 
-def test_the_lock_covers_every_platform_of_the_pinned_provider():
-    lock = (TERRAFORM / ".terraform.lock.hcl").read_text()
-    pinned = re.search(r'version\s*=\s*"([\d.]+)"', (TERRAFORM / "versions.tf").read_text())
+@pytest.mark.parametrize("root", [TERRAFORM, BOOTSTRAP], ids=lambda path: path.name)
+def test_the_lock_covers_every_platform_of_the_pinned_provider(root):
+    lock = (root / ".terraform.lock.hcl").read_text()
+    pinned = re.search(r'version\s*=\s*"([\d.]+)"', (root / "versions.tf").read_text())
     assert pinned
     assert re.findall(r'version\s*=\s*"([^"]+)"', lock) == [pinned[1]]
     assert (len(re.findall('"h1:', lock)), len(re.findall('"zh:[0-9a-f]{64}"', lock))) == (1, 15)

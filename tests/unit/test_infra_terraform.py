@@ -68,6 +68,11 @@ def scripted() -> ScriptedTerraform:
     return ScriptedTerraform()
 
 
+def bootstrapping(root: Path, scripted: ScriptedTerraform) -> TerraformAdapter:
+    environ = {"PATH": str(root / "path"), "HOME": str(root)}
+    return TerraformAdapter(root, "prod", environ=environ, bootstrap=True, runner=scripted, follower=scripted.follow)
+
+
 def adapter(
     root: Path, scripted: ScriptedTerraform, on_progress=lambda _: None, env: str = "prod", **environ: str
 ) -> TerraformAdapter:
@@ -108,6 +113,24 @@ def test_init_runs_once_while_nothing_it_reads_changes(root, scripted):
         adapter(root, scripted).init()
     assert scripted.commands == ["init"]
     assert set(scripted.ran[0]) >= {"-input=false", "-lockfile=readonly", "-reconfigure", "-json"}
+
+
+def test_bootstrap_has_a_state_and_a_folder_of_its_own_and_none_of_the_envs_settings(root, scripted):
+    planned(scripted)
+    terraform = bootstrapping(root, scripted)
+    terraform.plan(root / "bootstrap.tfvars.json")
+    init, plan = scripted.ran[:2]
+    assert "-backend-config=key=bootstrap/terraform.tfstate" in init
+    assert f"-backend-config={root}/terraform/envs/prod.s3.tfbackend" in init
+    assert [each for each in plan if each.startswith("-var-file=")] == [f"-var-file={root}/bootstrap.tfvars.json"]
+    assert scripted.env["TF_DATA_DIR"] == f"{root}/.artifacts/prod/bootstrap/terraform"
+
+
+def test_a_failed_bootstrap_is_to_be_run_again_and_not_a_deploy(root, scripted):
+    scripted.answer("apply", error("AccessDenied"), code=1)
+    with pytest.raises(ToolError) as raised:
+        bootstrapping(root, scripted).apply(Plan(path=root / "plan.tfplan", changes=()))
+    assert raised.value.hint.endswith("run `invoke bootstrap --env prod`")
 
 
 @pytest.mark.parametrize(
@@ -392,7 +415,7 @@ def test_the_error_tells_aws_from_terraform(root, scripted, summary, kind, messa
 )
 def test_a_missing_bucket_is_named_with_the_command_that_makes_it(root, scripted, summary):
     raised = refused(root, scripted, error(summary))
-    assert "`aws s3 mb s3://b --region eu-central-1`" in raised.hint
+    assert "`invoke bootstrap --env prod`" in raised.hint
     assert raised.hint.endswith("`invoke plan --env prod`")
 
 

@@ -71,6 +71,13 @@ def test_local_is_built_in_and_may_be_overridden_in_part(tmp_path):
     assert env.artifact_bucket == "acme-local-artifacts-123456789012-eu-west-1"
 
 
+def test_a_repository_on_github_is_known_when_it_is_named(tmp_path):
+    write_files(tmp_path, {"slipway.toml": 'name = "shop"\n'})
+    assert discover(tmp_path, "local").github_repository is None
+    write_files(tmp_path, {"slipway.toml": 'name = "shop"\n[github]\nrepository = "acme/shop.py"\n'})
+    assert discover(tmp_path, "local").github_repository == "acme/shop.py"
+
+
 def test_a_function_gets_built_in_defaults_then_the_repositorys_then_its_own_then_its_override(tmp_path):
     slipway = SLIPWAY.replace(
         "[env.dev]", 'memory_mb = 300\ntimeout_s = 40\n[defaults.environment]\nAA = "1"\nBB = "1"\n[env.dev]'

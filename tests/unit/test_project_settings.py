@@ -220,6 +220,10 @@ def test_a_permission_that_iam_would_refuse_is_refused(actions, resources, expec
             'env.dev.region: expected a region such as "eu-central-1", got "europe"',
         ),
         ('name = "a"\n[env.dev]\nartifact_bucket = "UP"', "env.dev.artifact_bucket: expected 3 … 63 characters of a-z"),
+        (
+            'name = "a"\n[github]\nrepository = "https://example.invalid/acme/shop"',
+            'github.repository: expected "organisation/repository", got',
+        ),
         ('name = "a"\n[env.dev]\nregoin = "x"', "env.dev.regoin: unknown key; did you mean `region`?"),
     ],
 )

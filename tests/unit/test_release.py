@@ -266,7 +266,15 @@ class TestTheGuard:
     def test_a_bucket_that_is_not_there_is_told_with_the_command_that_makes_it(self):
         with pytest.raises(AwsError, match="the bucket nowhere") as caught:
             Aws(env=self.env(), environ={}).require_bucket("nowhere")
-        assert "aws s3 mb s3://nowhere --region us-east-1" in caught.value.hint
+        assert "`invoke bootstrap --env prod`" in caught.value.hint
+
+    def test_a_bucket_whose_name_is_taken_elsewhere_is_told(self):
+        from moto.s3 import s3_backends
+
+        s3_backends["1" * 12]["aws"].create_bucket("taken", "us-east-1")
+        with pytest.raises(AwsError, match="creating the bucket taken") as caught:
+            Aws(env=self.env(), environ={}).ensure_bucket("taken")
+        assert "choose another one" in caught.value.hint
 
     def test_a_profile_that_is_not_there_is_told(self, monkeypatch):
         monkeypatch.setenv("AWS_PROFILE", "nope")

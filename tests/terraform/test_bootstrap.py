@@ -1,0 +1,293 @@
+"""`bootstrap` sets the embedded cloud up as it would an account; what its roles may do is read from the plan."""
+
+import dataclasses
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from build import process
+from build.errors import AwsError, InputError
+from build.infra.binary import terraform_binary
+from build.local import cloud as embedded
+from build.project.discovery import discover
+from build.release.aws import Aws
+from build.verbs import bootstrap
+from tests.builders import write_files
+from tests.terraform.conftest import ROOT
+
+pytestmark = pytest.mark.slow
+
+ARTIFACTS, STATE = "shop-local-artifacts-123456789012-us-east-1", "slipway-local-terraform-state-123456789012"
+ROLE = "arn:aws:iam::123456789012:role"
+FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:shop-local-orders"
+BOUNDARY = "arn:aws:iam::123456789012:policy/shop-local.boundary"
+SETTINGS = f"""
+name = "shop"
+[github]
+repository = "acme/shop"
+[env.prod]
+region = "eu-central-1"
+account_id = "{"9" * 12}"
+"""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Account:
+    root: Path
+    aws: Aws
+
+    def client(self, service: str) -> Any:
+        return self.aws.client(service)
+
+    def bootstrap(self, env: str = "local") -> tuple[str, str]:
+        """Run the verb; return what it wrote to stdout and stderr."""
+        with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+            bootstrap.bootstrap(self.root, env)
+        return out.getvalue(), err.getvalue()
+
+    def planned(self) -> dict[str, Any]:
+        """Return the last plan's values by address."""
+        folder = self.root / ".artifacts" / "local" / "bootstrap"
+        argv = [str(terraform_binary(self.root, os.environ)), "show", "-json", str(folder / "plan.tfplan")]
+        environ = {
+            **self.aws.environ,
+            "TF_DATA_DIR": str(folder / "terraform"),
+            "TF_CLI_CONFIG_FILE": str(self.root / ".artifacts" / "terraform.tfrc"),
+        }
+        shown = process.run(argv, cwd=self.root / "terraform" / "bootstrap", env=environ)
+        resources = json.loads(shown.stdout)["planned_values"]["root_module"]["resources"]
+        return {each["address"]: each["values"] for each in resources}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Runs:
+    account: Account
+    first: tuple[str, str]
+    second: tuple[str, str]
+    states: tuple[bytes, bytes]
+    planned: Mapping[str, Any]
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    root = write_files(tmp_path_factory.mktemp("repository"), {"slipway.toml": SETTINGS})
+    shutil.copytree(ROOT / "terraform", root / "terraform", ignore=shutil.ignore_patterns(".terraform"))
+    cloud, _ = embedded.ensure(root)
+    env = discover(root, "local").env
+    yield Account(root, Aws(env=env, environ=embedded.isolated(os.environ, cloud, env)))
+    embedded.stop(root)
+
+
+@pytest.fixture(scope="module")
+def runs(account: Account) -> Runs:
+    """The verb twice, in an account whose artifact bucket somebody made by hand before."""
+    s3, place = account.client("s3"), {"Bucket": STATE, "Key": "bootstrap/terraform.tfstate"}
+    s3.create_bucket(Bucket=ARTIFACTS)
+    first, state = account.bootstrap(), s3.get_object(**place)["Body"].read()
+    second, after = account.bootstrap(), s3.get_object(**place)["Body"].read()
+    return Runs(account, first, second, (state, after), account.planned())
+
+
+def test_a_second_run_changes_nothing(runs):
+    assert "nothing to change" not in runs.first[1]
+    assert "nothing to change" in runs.second[1]
+    assert runs.states[0] == runs.states[1]
+
+
+def test_both_runs_say_what_to_put_where(runs):
+    rows = [line.split() for line in runs.first[0].splitlines()]
+    assert ["terraform/envs/local.tfvars", "permissions_boundary", BOUNDARY] in rows
+    assert ["GitHub", "environment", "local", "AWS_ROLE_ARN", f"{ROLE}/shop-local.deploy"] in rows
+    assert ["GitHub", "environment", "local-plan", "AWS_ROLE_ARN", f"{ROLE}/shop-local.plan"] in rows
+    assert ["GitHub", "environment", "local-plan", "AWS_REGION", "us-east-1"] in rows
+    assert runs.first[0] == runs.second[0]
+
+
+def test_no_lock_of_the_state_is_left(runs):
+    held = runs.account.client("s3").list_objects_v2(Bucket=STATE)["Contents"]
+    assert [each["Key"] for each in held] == ["bootstrap/terraform.tfstate"]
+
+
+@pytest.mark.parametrize("bucket", [ARTIFACTS, STATE])
+def test_a_bucket_is_versioned_encrypted_private_and_its_owners(runs, bucket):
+    s3 = runs.account.client("s3")
+    (encrypted,) = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    (owned,) = s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"]["Rules"]
+    (policy,) = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    assert encrypted["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    assert owned == {"ObjectOwnership": "BucketOwnerEnforced"}
+    assert set(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values()) == {True}
+    assert (policy["Effect"], policy["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+
+
+def test_only_leftovers_of_artifacts_expire(runs):
+    s3 = runs.account.client("s3")
+    (rule,) = s3.get_bucket_lifecycle_configuration(Bucket=ARTIFACTS)["Rules"]
+    assert rule.keys() >= {"NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload"}
+    assert rule.keys().isdisjoint({"Expiration", "Transitions", "NoncurrentVersionTransitions"})
+    with pytest.raises(s3.exceptions.ClientError, match="NoSuchLifecycleConfiguration"):
+        s3.get_bucket_lifecycle_configuration(Bucket=STATE)
+
+
+def test_what_somebody_opened_is_closed_again(runs):
+    s3 = runs.account.client("s3")
+    s3.delete_public_access_block(Bucket=ARTIFACTS)
+    _, said = runs.account.bootstrap()
+    assert '+ aws_s3_bucket_public_access_block.this["artifacts"]' in said
+    assert set(s3.get_public_access_block(Bucket=ARTIFACTS)["PublicAccessBlockConfiguration"].values()) == {True}
+
+
+def test_the_provider_of_another_env_is_used_and_not_taken_over(runs):
+    workspace = discover(runs.account.root, "local")
+    other = dataclasses.replace(workspace, env=dataclasses.replace(workspace.env, name="other"))
+    assert bootstrap._provider_is_ours_to_make(workspace, runs.account.aws)
+    assert not bootstrap._provider_is_ours_to_make(other, runs.account.aws)
+
+
+# ── what the roles may do ─────────────────────────────────────────────────────────────────────
+
+
+def listed(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value]
+
+
+def holds(condition: Mapping[str, Mapping[str, Any]], context: Mapping[str, str]) -> bool:
+    """Judge StringEquals and ArnLike; a key that the request does not have is no match."""
+    return all(
+        any(fnmatchcase(context.get(key, ""), pattern) for pattern in listed(wanted))
+        for wants in condition.values()
+        for key, wanted in wants.items()
+    )
+
+
+def may(runs: Runs, address: str, action: str, resource: str, **context: str) -> bool:
+    """Judge a request by one policy of the plan, as IAM does: a Deny that fits beats every Allow."""
+    keys = {key.replace("_", ":", 1): value for key, value in context.items()}
+    effects = {
+        statement["Effect"]
+        for statement in json.loads(runs.planned[address]["policy"])["Statement"]
+        if any(fnmatchcase(action, each) for each in listed(statement["Action"]))
+        and any(fnmatchcase(resource, each) for each in listed(statement["Resource"]))
+        and holds(statement.get("Condition", {}), keys)
+    }
+    return effects == {"Allow"}
+
+
+PLAN, DEPLOY = (f'aws_iam_role_policy.github["{role}"]' for role in ("plan", "deploy"))
+STATE_OBJECT = f"arn:aws:s3:::{STATE}/slipway/local.tfstate"
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "planning", "deploying"),
+    [
+        ("s3:GetObject", STATE_OBJECT, True, True),
+        ("s3:PutObject", STATE_OBJECT, False, True),
+        ("s3:PutObject", f"{STATE_OBJECT}.tflock", False, True),
+        ("s3:DeleteObject", f"{STATE_OBJECT}.tflock", False, True),
+        ("s3:DeleteObject", STATE_OBJECT, False, False),
+        ("s3:GetObject", f"arn:aws:s3:::{STATE}/bootstrap/terraform.tfstate", False, False),
+        ("s3:PutObject", f"arn:aws:s3:::{STATE}/bootstrap/terraform.tfstate", False, False),
+        ("s3:PutObject", f"arn:aws:s3:::{ARTIFACTS}/functions/orders/00.zip", True, True),
+        ("s3:PutObject", f"arn:aws:s3:::{ARTIFACTS}/releases/1.json", False, True),
+        ("s3:DeleteObject", f"arn:aws:s3:::{ARTIFACTS}/functions/orders/00.zip", False, False),
+        ("s3:PutBucketPolicy", f"arn:aws:s3:::{ARTIFACTS}", False, False),
+        ("lambda:GetFunction", FUNCTION, True, True),
+        ("lambda:UpdateFunctionCode", FUNCTION, False, True),
+        ("lambda:UpdateAlias", f"{FUNCTION}:live", False, True),
+        ("lambda:InvokeFunction", FUNCTION, False, True),
+        ("lambda:UpdateFunctionCode", FUNCTION.replace("shop", "else"), False, False),
+        ("iam:GetRole", f"{ROLE}/shop-local-orders", True, True),
+        ("iam:DeleteRole", f"{ROLE}/shop-local-orders", False, True),
+        ("iam:DeleteRolePermissionsBoundary", f"{ROLE}/shop-local-orders", False, False),
+        ("iam:UpdateAssumeRolePolicy", f"{ROLE}/shop-local.deploy", False, False),
+        ("iam:UpdateAssumeRolePolicy", f"{ROLE}/shop-local-eu.deploy", False, False),
+        ("iam:CreatePolicyVersion", BOUNDARY, False, False),
+        ("sqs:CreateQueue", "arn:aws:sqs:us-east-1:123456789012:shop-local-orders-incoming", False, True),
+        ("apigateway:GET", "arn:aws:apigateway:us-east-1::/apis/a1", True, True),
+        ("apigateway:POST", "arn:aws:apigateway:us-east-1::/apis", False, True),
+    ],
+)
+def test_a_role_may_do_its_work_and_no_more(runs, action, resource, planning, deploying):
+    assert (may(runs, PLAN, action, resource), may(runs, DEPLOY, action, resource)) == (planning, deploying)
+
+
+@pytest.mark.parametrize("action", ["iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy"])
+def test_a_deploy_makes_no_role_without_the_boundary(runs, action):
+    role = f"{ROLE}/shop-local-orders"
+    assert may(runs, DEPLOY, action, role, iam_PermissionsBoundary=BOUNDARY)
+    assert not may(runs, DEPLOY, action, role, iam_PermissionsBoundary=f"{BOUNDARY}-of-somebody")
+    assert not may(runs, DEPLOY, action, role)
+    assert not may(runs, PLAN, action, role, iam_PermissionsBoundary=BOUNDARY)
+
+
+def test_a_deploy_passes_roles_to_lambda_only(runs):
+    role = f"{ROLE}/shop-local-orders"
+    assert may(runs, DEPLOY, "iam:PassRole", role, iam_PassedToService="lambda.amazonaws.com")
+    assert not may(runs, DEPLOY, "iam:PassRole", role, iam_PassedToService="ec2.amazonaws.com")
+
+
+def test_a_deploy_maps_queues_to_its_own_functions_only(runs):
+    mapping = "arn:aws:lambda:us-east-1:123456789012:event-source-mapping:1"
+    create = "lambda:CreateEventSourceMapping"
+    assert may(runs, DEPLOY, create, mapping, lambda_FunctionArn=f"{FUNCTION}:live")
+    assert not may(runs, DEPLOY, create, mapping, lambda_FunctionArn=FUNCTION.replace("shop", "else"))
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "allowed"),
+    [
+        ("dynamodb:PutItem", "arn:aws:dynamodb:us-east-1:123456789012:table/orders", True),
+        ("lambda:InvokeFunction", FUNCTION, True),
+        ("sts:AssumeRole", f"arn:aws:iam::{'1' * 12}:role/partner", True),
+        ("sts:AssumeRole", f"{ROLE}/administrator", False),
+        ("iam:CreateUser", "arn:aws:iam::123456789012:user/x", False),
+        ("lambda:UpdateFunctionCode", FUNCTION, False),
+        ("s3:GetObject", STATE_OBJECT, False),
+        ("s3:PutObject", f"arn:aws:s3:::{ARTIFACTS}/functions/orders/00.zip", False),
+    ],
+)
+def test_the_boundary_keeps_functions_from_identities_code_and_releases(runs, action, resource, allowed):
+    assert may(runs, "aws_iam_policy.boundary", action, resource) == allowed
+
+
+def test_each_role_is_for_one_environment_of_the_repository(runs):
+    subjects = {
+        role: json.loads(runs.planned[f'aws_iam_role.github["{role}"]']["assume_role_policy"])["Statement"][0][
+            "Condition"
+        ]
+        for role in ("plan", "deploy")
+    }
+    for role, environment in {"plan": "local-plan", "deploy": "local"}.items():
+        assert subjects[role]["StringEquals"] == {
+            "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+            "token.actions.githubusercontent.com:sub": f"repo:acme/shop:environment:{environment}",
+        }
+
+
+# ── what is refused ───────────────────────────────────────────────────────────────────────────
+
+
+def test_another_account_is_refused_before_anything_is_made(account, monkeypatch):
+    for name, value in account.aws.environ.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(AwsError, match="for another account than env prod"):
+        account.bootstrap("prod")
+    names = {each["Name"] for each in account.client("s3").list_buckets()["Buckets"]}
+    assert not [name for name in names if "prod" in name]
+
+
+def test_a_state_in_another_region_than_the_env_is_refused(account, tmp_path):
+    root = write_files(tmp_path, {"slipway.toml": SETTINGS.replace("eu-central-1", "eu-west-1")})
+    shutil.copytree(ROOT / "terraform" / "envs", root / "terraform" / "envs")
+    with pytest.raises(InputError) as raised:
+        bootstrap.bootstrap(root, "prod")
+    assert 'expected region = "eu-west-1", as in slipway.toml, got eu-central-1' in raised.value.facts
