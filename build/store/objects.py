@@ -297,7 +297,7 @@ def _sweep(folder: Path) -> None:
     """Remove what killed builds left behind; once in a process is enough."""
     oldest = time.time() - ABANDONED_AFTER_S
     for leftover in folder.iterdir():
-        with suppress(FileNotFoundError):  # others come and go
+        with suppress(OSError):  # others come and go, and what cannot be removed is in nobody's way
             if leftover.stat().st_mtime < oldest:
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 

@@ -49,9 +49,11 @@ def test_what_a_killed_build_left_is_swept_after_a_day_and_not_before(tmp_path):
     old, young = tmp_path / "tmp" / "old", tmp_path / "tmp" / "young"
     for folder in (old, young):
         folder.mkdir(parents=True)
-    os.utime(old, (0, 0))
-    with store.scratch():
-        pass
+    note = tmp_path / "tmp" / "draft of a note"
+    note.write_text("{}")
+    for leftover in (old, note):
+        os.utime(leftover, (0, 0))
+    store.remember("subject", KEY, {})
     assert [folder.name for folder in (tmp_path / "tmp").iterdir()] == ["young"]
 
 
