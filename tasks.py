@@ -151,25 +151,71 @@ def permissions(c: Context, function: str = "", env: str = "local", json: bool =
 # ── deploy ─────────────────────────────────────────────────────────────────────────────────────
 
 
-@verb()
-def plan(c: Context, env: str = "local") -> None:
-    """Build, publish, plan, and show what would change."""
+@verb(
+    help={
+        "out": "save the plan as this file, for `deploy --plan`",
+        "fail_on": "exit 1 if the verdict is look, or dangerous",
+        "json": "the review as one JSON object on stdout",
+        "every_stack": "also plan stacks whose inputs did not change",
+    }
+)
+def plan(
+    c: Context, env: str = "local", *, out: str = "", fail_on: str = "", json: bool = False, every_stack: bool = False
+) -> None:
+    """Build, publish, plan, and review what would change."""
     from build.verbs import deploy
 
-    deploy.plan(ROOT, env)
+    deploy.plan(ROOT, env, out=out, fail_on=fail_on, as_json=json, every_stack=every_stack)
 
 
 @verb(
     help={
         "json": "one JSON object on stdout",
         "allow_delete": "also delete queues, functions and log groups, with what they hold",
+        "plan": "apply exactly the plan that `plan --out` saved as this file",
+        "replan": "where the state moved on since, plan again, and go on if the change is the same",
+        "every_stack": "also plan stacks whose inputs did not change",
     }
 )
-def deploy(c: Context, env: str = "local", json: bool = False, allow_delete: bool = False) -> None:
+def deploy(
+    c: Context,
+    env: str = "local",
+    *,
+    json: bool = False,
+    allow_delete: bool = False,
+    plan: str = "",
+    replan: bool = False,
+    every_stack: bool = False,
+) -> None:
     """Plan, apply, roll out and record; on local, show each function's answer."""
     from build.verbs import deploy
 
-    deploy.deploy(ROOT, env, as_json=json, allow_delete=allow_delete)
+    options = {"as_json": json, "allow_delete": allow_delete, "replan": replan, "every_stack": every_stack}
+    deploy.deploy(ROOT, env, saved=plan, **options)
+
+
+@verb(help={"json": "the ledger's rows as JSON on stdout"})
+def releases(c: Context, env: str = "local", json: bool = False) -> None:
+    """List what was released, the newest first."""
+    from build.verbs import releases
+
+    releases.releases(ROOT, env, as_json=json)
+
+
+@verb(help={"to": "id of the release, or its beginning; left out, the newest that ran other versions"})
+def rollback(c: Context, env: str = "local", to: str = "") -> None:
+    """Point every live alias back at what a release recorded."""
+    from build.verbs import releases
+
+    releases.rollback(ROOT, env, to=to)
+
+
+@verb(help={"json": "what was found as JSON on stdout"})
+def drift(c: Context, env: str = "local", json: bool = False) -> None:
+    """Compare what is there with what the newest release left; exit 6 if it is otherwise."""
+    from build.verbs import releases
+
+    releases.drift(ROOT, env, as_json=json)
 
 
 @verb()
@@ -276,6 +322,65 @@ def store_prune(c: Context, keep_days: int = 30, dry_run: bool = False) -> None:
     store.prune(ROOT, keep_days=keep_days, dry_run=dry_run)
 
 
+# ── for the workflows ─────────────────────────────────────────────────────────────────────────
+
+
+@verb(name="comment", positional=["reviews"])
+def github_comment(c: Context, reviews: str) -> None:
+    """Put every */review.md below REVIEWS on the pull request, as one comment that is updated."""
+    from build.verbs import github
+
+    github.comment(Path(reviews))
+
+
+@verb(name="issue", positional=["found"], help={"looked": "how the looking ended: success closes the issue"})
+def github_issue(c: Context, found: str, looked: str = "") -> None:
+    """Open or update the one issue about drift with every */drift.md below FOUND, or close it."""
+    from build.verbs import github
+
+    github.issue(Path(found), looked)
+
+
+@verb(name="summary", positional=["file"])
+def github_summary(c: Context, file: str) -> None:
+    """Add FILE, which is Markdown, to the summary of the run."""
+    from build.verbs import github
+
+    github.summary(Path(file))
+
+
+@verb(name="matrix", help={"since": "a git revision: also what to build of what changed", "shares": "jobs at most"})
+def github_matrix(c: Context, since: str = "", shares: int = 8) -> None:
+    """Tell the run which envs there are, and which jobs build what changed."""
+    from build.verbs import github
+
+    github.matrix(ROOT, since=since, shares=shares)
+
+
+@verb(name="commit", help={"ref": "commit, tag or branch"})
+def github_commit(c: Context, ref: str) -> None:
+    """Tell the run which commit REF is, if it is merged to what is checked out."""
+    from build.verbs import github
+
+    github.commit(ROOT, ref)
+
+
+@verb(name="private")
+def github_private(c: Context) -> None:
+    """Fail if everybody could read a plan that the run keeps."""
+    from build.verbs import github
+
+    github.private()
+
+
+@verb(name="required", help={"may_skip": "with commas: jobs that may have been skipped"})
+def github_required(c: Context, may_skip: str = "") -> None:
+    """Fail unless every job that NEEDS holds ended well."""
+    from build.verbs import github
+
+    github.required(may_skip)
+
+
 @verb()
 def doctor(c: Context) -> None:
     """Report what this machine has: interpreters, Terraform, mirrors, the embedded cloud."""
@@ -368,9 +473,13 @@ def tf(c: Context) -> None:
 namespace = Collection(
     *(new, lock, build_artifacts, affected, check, size, why, diff, verify, permissions),
     *(plan, deploy, destroy, bootstrap),
+    *(releases, rollback, drift),
     *(invoke_function, logs, status),
     *(doctor, bench, run_tests),
     local=Collection(local_start, local_stop, local_status),
     store=Collection(store_show, store_verify, store_prune),
+    github=Collection(
+        *(github_comment, github_issue, github_summary, github_matrix, github_commit, github_private, github_required)
+    ),
     dev=Collection(lint, lock_own, types, format_code, schema, tf),
 )

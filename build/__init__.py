@@ -7,8 +7,11 @@
     verbs      what the tasks of tasks.py do
     pipeline   the stages, in order
     making     those up to the check
+    estate     an env's stacks: planned and applied side by side
     report     how results and findings are shown
+    github     its REST API, for the workflows
     local      the embedded cloud: moto server and the execution environment
+    review     what a plan would change, as a verdict with reasons
     release    publishers, the hand-off, the roll-out, the ledger
     infra      the Terraform adapter
     inspection what is inside finished artifacts: sizes, reasons, differences, SBOMs
@@ -21,6 +24,8 @@
     project    discovery, settings, runtime profiles, interpreters
     process    the only place that starts a program
     model, digest, errors   the words
+    triggers, options       those of settings: what invokes a function, and what it runs with
+    rules      what single settings must be like
 
 Only `release` and `infra` speak to AWS, and only after `pipeline.connect` has made sure which account it is.
 This is source code: nothing is ever written into this folder. Output goes to .artifacts/.

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Self
 
 from build.digest import Digest
+from build.options import Options
+from build.triggers import HttpApi, Triggers
 
 LOCAL = "local"
 """The env of the embedded cloud."""
@@ -89,37 +91,6 @@ class Env:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HttpTrigger:
-    """A route of the env's HTTP API."""
-
-    route: str
-    """``POST /orders``, as API Gateway writes route keys."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueTrigger:
-    """An SQS queue with its dead-letter queue, and the event source mapping that reads it."""
-
-    name: str
-    batch_size: int
-    batch_window_s: int
-    max_receive_count: int
-    """Deliveries of one message before it goes to the dead-letter queue."""
-    max_concurrency: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Permission:
-    """One Allow statement of an execution role."""
-
-    actions: tuple[str, ...]
-    resources: tuple[str, ...]
-    """ARNs, with the placeholders of `Workspace.filled`."""
-    reason: str | None
-    """Why a wildcard is needed; required when there is one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionSpec:
     """A folder under functions/, with its settings for one env."""
 
@@ -139,9 +110,8 @@ class FunctionSpec:
     environment: Mapping[str, str]
     log_retention_days: int
     reserved_concurrency: int | None
-    http: tuple[HttpTrigger, ...]
-    queues: tuple[QueueTrigger, ...]
-    permissions: tuple[Permission, ...]
+    triggers: Triggers
+    options: Options
 
     @property
     def identity(self) -> str:
@@ -213,6 +183,7 @@ class Workspace:
     """Unzipped bytes of layer versions that are only known by ARN."""
     remote_store: RemoteStore | None = None
     github_repository: str | None = None  # organisation/repository
+    http_api: HttpApi = field(default_factory=HttpApi)
 
     @property
     def is_empty(self) -> bool:

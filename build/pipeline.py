@@ -8,76 +8,100 @@ to `check` are in `making`.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from build import process
+from build import process, reviews
+from build.approval import approved, planned_again, saved_of
 from build.errors import InputError, ToolError
+from build.estate import Estate, Stack
 from build.infra.backend import state_bucket
 from build.infra.binary import terraform_binary
 from build.infra.mirrors import provider_source
-from build.infra.terraform import TerraformAdapter
 from build.local import cloud, runtime_bundle
 from build.making import build
 from build.model import Built, Workspace
 from build.release.aws import Aws
 from build.release.calls import call, read_event, sample_events
-from build.release.handoff import handoff_of, write_handoff
+from build.release.handoff import digest_of, handoff_of
 from build.release.ledger import Ledger, release_id
 from build.release.publishers import S3Publisher, publish_all
 from build.release.rollout import roll_out
+from build.release.saved import read, write
 from build.report import Reporter
-from build.results import Answer, Deployed, Outputs, Plan, Planned, Release, Rollout
+from build.results import Answer, Deployed, Outputs, Plan, Planned, Release, ResourceChange, Rollout
+from build.review.words import Review
 
 
-def plan(workspace: Workspace, show: Reporter) -> Planned:
-    """Build, publish, and plan against finished bytes; the state is read, not locked."""
+def plan(
+    workspace: Workspace, show: Reporter, *, every_stack: bool = False, out: Path | None = None
+) -> tuple[Planned, Review]:
+    """Build, publish, plan against finished bytes, and review it; the states are read, not locked.
+
+    The review is written to .artifacts/<env>/review.*; with ``out`` the plan is saved there, for `deploy_saved`.
+    """
     built, aws = prepare(workspace, show)
-    return _plan(built, aws, _terraform(workspace, aws, show), show, lock=False)
+    planned, _ = _plan(built, aws, show, lock=False, every_stack=every_stack)
+    commit = _commit(workspace.root)
+    with show.stage("review"):
+        estate = Estate(workspace=workspace, aws=aws, show=show)
+        review = reviews.review(planned, ledger(workspace, aws).newest(), estate, commit=commit)
+        reviews.write(review, workspace.env_folder)
+        if out:
+            digest = write(saved_of(planned, commit=commit, review=review.digest, verdict=review.verdict), out)
+            show.say(f"saved as {out}, {digest}")
+    return planned, review
 
 
-def deploy(workspace: Workspace, show: Reporter, *, allow_delete: bool = False) -> Deployed:
+def deploy(workspace: Workspace, show: Reporter, *, allow_delete: bool = False, every_stack: bool = False) -> Deployed:
     """Plan, apply that plan, roll out, record; on the embedded cloud, ask every function its first sample event."""
     built, aws = prepare(workspace, show)
-    terraform = _terraform(workspace, aws, show)
-    planned = _plan(built, aws, terraform, show, lock=True)
-    show.plan(planned.plan)
-    if not (allow_delete or workspace.env.is_local):
-        _refuse_losses(planned.plan, workspace)
-    outputs = _apply(planned.plan, terraform, show)
-    ledger = Ledger(s3=aws.client("s3"), bucket=workspace.env.artifact_bucket, owner=workspace.env.account_id)
-    with show.stage("roll out"):
-        newest = ledger.newest()
-        digests = {name: artifact.digest for name, artifact in built.build.functions.items()}
-        released = newest["versions"] if newest else {}
-        rollouts = roll_out(outputs, digests, released, aws.client("lambda"), on_progress=show.say)
-    release = _release(planned, rollouts)
-    is_new = not release.tells_the_same_as(newest)
-    if is_new:
-        with show.stage("record"):
-            show.say(ledger.record(release))
-    answers = tuple(_ask(workspace, outputs, aws, show)) if workspace.env.is_local else ()
-    return Deployed(
-        planned=planned, outputs=outputs, rollouts=rollouts, release=release if is_new else None, answers=answers
-    )
+    planned, stacks = _plan(built, aws, show, lock=True, every_stack=every_stack)
+    return _applied(planned, stacks, aws, show, allow_delete=allow_delete)
 
 
-def destroy(workspace: Workspace, show: Reporter) -> Plan:
+def deploy_saved(
+    workspace: Workspace, show: Reporter, path: Path, *, allow_delete: bool = False, replan: bool = False
+) -> Deployed:
+    """Apply the plan saved at ``path``, which may be of another machine, roll out, record; nothing is built.
+
+    Where a state moved on since, ``replan`` plans again, and goes on if that is the same change.
+    """
+    aws = connect(workspace, show)
+    estate = Estate(workspace=workspace, aws=aws, show=show)
+    with show.stage("check"):
+        saved = read(path)
+        planned, stacks, moved = approved(saved, estate, _publisher(workspace, aws), commit=_commit(workspace.root))
+    if moved:
+        planned = planned_again(saved, planned, stacks, moved, estate, replan=replan)
+    return _applied(planned, stacks, aws, show, allow_delete=allow_delete)
+
+
+def destroy(workspace: Workspace, show: Reporter) -> tuple[Plan, ...]:
     """Remove everything Terraform made in the env; artifacts and the ledger stay."""
     aws = connect(workspace, show)
-    terraform = _terraform(workspace, aws, show)
-    nothing = replace(workspace, functions=(), layers=())
-    write_handoff(handoff_of(nothing, ()), _handoff_path(workspace))
+    estate = Estate(workspace=workspace, aws=aws, show=show)
+    stacks = estate.stacks((), destroy=True)
     with show.stage("plan"):
-        saved = terraform.plan(_handoff_path(workspace), destroy=True)
-    show.plan(saved)
-    if not saved.is_empty:
-        with show.stage("destroy"):
-            terraform.apply(saved)
-    return saved
+        plans = estate.plan(stacks, lock=True, destroy=True)
+    show.plan([change for saved in plans for change in saved.changes])
+    with show.stage("destroy"):
+        estate.apply(stacks, plans)
+        estate.forget(stacks)
+    return plans
+
+
+def drift(workspace: Workspace, show: Reporter) -> Review:
+    """Compare what is there with what the newest release left; nothing is built, planned or changed."""
+    aws = reach(workspace)
+    newest = ledger(workspace, aws).newest()
+    if newest is None:
+        raise InputError("nothing was released yet", hint=f"run `invoke deploy --env {workspace.env.name}`")
+    estate = Estate(workspace=workspace, aws=aws, show=show)
+    with show.stage("refresh"):
+        return reviews.drift(estate.drift(newest["handoff"]), newest)
 
 
 def prepare(workspace: Workspace, show: Reporter) -> tuple[Built, Aws]:
@@ -145,30 +169,67 @@ def alone(workspace: Workspace) -> Iterator[None]:
         ) from None
 
 
-def _plan(built: Built, aws: Aws, terraform: TerraformAdapter, show: Reporter, *, lock: bool) -> Planned:
+def _plan(
+    built: Built, aws: Aws, show: Reporter, *, lock: bool, every_stack: bool
+) -> tuple[Planned, tuple[Stack, ...]]:
+    """Publish and plan; return with the plans the stacks they are of. Of several, the settled ones are left out."""
     workspace = built.workspace
     with show.stage("publish"):
-        env = workspace.env
-        publisher = S3Publisher(s3=aws.client("s3"), bucket=env.artifact_bucket, owner=env.account_id)
+        publisher = _publisher(workspace, aws)
         published = publish_all(built.build.artifacts, publisher, on_progress=show.say)
-    handoff = handoff_of(workspace, published)
-    handoff_digest = write_handoff(handoff, _handoff_path(workspace))
+    estate = Estate(workspace=workspace, aws=aws, show=show)
     with show.stage("plan"):
-        saved = terraform.plan(_handoff_path(workspace), lock=lock)
-    return Planned(built=built, published=published, handoff=handoff, handoff_digest=handoff_digest, plan=saved)
+        stacks = estate.stacks(published)
+        settled = {each.name for each in stacks if each.is_settled and len(stacks) > 1 and not every_stack}
+        plans = estate.plan([each for each in stacks if each.name not in settled], lock=lock)
+        if settled:
+            show.say(f"{len(settled)} of {len(stacks)} stacks are as they were applied: not planned")
+    handoff = handoff_of(workspace, published)
+    planned = Planned(
+        workspace=workspace,
+        published=published,
+        handoff=handoff,
+        handoff_digest=digest_of(handoff),
+        plans=plans,
+        settled=tuple(sorted(settled)),
+    )
+    return planned, stacks
 
 
-def _apply(saved: Plan, terraform: TerraformAdapter, show: Reporter) -> Outputs:
-    """Apply the saved plan; an empty one only reads what is there."""
-    if saved.is_empty:
-        return terraform.outputs()
+def _applied(planned: Planned, stacks: Sequence[Stack], aws: Aws, show: Reporter, *, allow_delete: bool) -> Deployed:
+    """Apply what was planned, and roll it out."""
+    workspace = planned.workspace
+    show.plan(planned.changes)
+    if not (allow_delete or workspace.env.is_local):
+        _refuse_losses(planned.changes, workspace)
     with show.stage("apply"):
-        return terraform.apply(saved)
+        outputs = Estate(workspace=workspace, aws=aws, show=show).apply(stacks, planned.plans)
+    return _released(planned, outputs, aws, show)
 
 
-def _refuse_losses(saved: Plan, workspace: Workspace) -> None:
+def _released(planned: Planned, outputs: Outputs, aws: Aws, show: Reporter) -> Deployed:
+    """Roll out what was applied, and record it."""
+    workspace = planned.workspace
+    releases = ledger(workspace, aws)
+    with show.stage("roll out"):
+        newest = releases.newest()
+        digests = {spec.name: planned.artifacts[spec.identity].digest for spec in workspace.functions}
+        released = newest["versions"] if newest else {}
+        rollouts = roll_out(outputs, digests, released, aws.client("lambda"), on_progress=show.say)
+    release = _release(planned, rollouts)
+    is_new = not release.tells_the_same_as(newest)
+    if is_new:
+        with show.stage("record"):
+            show.say(releases.record(release))
+    answers = tuple(_ask(workspace, outputs, aws, show)) if workspace.env.is_local else ()
+    return Deployed(
+        planned=planned, outputs=outputs, rollouts=rollouts, release=release if is_new else None, answers=answers
+    )
+
+
+def _refuse_losses(changes: Iterable[ResourceChange], workspace: Workspace) -> None:
     """Raise InputError for deletes that nothing brings back: messages, logs, and functions with their versions."""
-    lost = [change.address for change in saved.changes if change.loses_data]
+    lost = [change.address for change in changes if change.loses_data]
     if lost:
         env = workspace.env.name
         raise InputError(
@@ -178,12 +239,15 @@ def _refuse_losses(saved: Plan, workspace: Workspace) -> None:
         )
 
 
-def _terraform(workspace: Workspace, aws: Aws, show: Reporter) -> TerraformAdapter:
-    return TerraformAdapter(workspace.root, workspace.env.name, environ=aws.environ, on_progress=show.say)
+def ledger(workspace: Workspace, aws: Aws) -> Ledger:
+    """Return the ledger of the env."""
+    env = workspace.env
+    return Ledger(s3=aws.client("s3"), bucket=env.artifact_bucket, owner=env.account_id)
 
 
-def _handoff_path(workspace: Workspace) -> Path:
-    return workspace.env_folder / "handoff.tfvars.json"
+def _publisher(workspace: Workspace, aws: Aws) -> S3Publisher:
+    env = workspace.env
+    return S3Publisher(s3=aws.client("s3"), bucket=env.artifact_bucket, owner=env.account_id)
 
 
 def _ask(workspace: Workspace, outputs: Outputs, aws: Aws, show: Reporter) -> Iterator[Answer]:
@@ -198,19 +262,23 @@ def _ask(workspace: Workspace, outputs: Outputs, aws: Aws, show: Reporter) -> It
 
 
 def _release(planned: Planned, rollouts: tuple[Rollout, ...]) -> Release:
-    workspace = planned.built.workspace
+    workspace = planned.workspace
     at = datetime.now(UTC).isoformat(timespec="seconds")
     return Release(
         id=release_id(at, planned.handoff_digest.hex),
         at=at,
         env=workspace.env.name,
-        commit=_git(workspace.root, "rev-parse", "HEAD"),
+        commit=_commit(workspace.root),
         dirty=bool(_git(workspace.root, "status", "--porcelain")),
         handoff_digest=str(planned.handoff_digest),
         handoff=planned.handoff,
         versions={rollout.function.name: rollout.version for rollout in rollouts},
         live={rollout.function.name: rollout.live for rollout in rollouts},
     )
+
+
+def _commit(root: Path) -> str | None:
+    return _git(root, "rev-parse", "HEAD")
 
 
 def _git(root: Path, *words: str) -> str | None:

@@ -7,17 +7,16 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
-
-from build.model import Artifact, Finding, Severity
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status
 
-    from build.results import Answer, Plan
+    from build.model import Artifact, Finding
+    from build.results import Answer, ResourceChange
 
 _SHOWN_CHANGES = 40
 _SHOWN_ANSWER_CHARS = 400
@@ -66,30 +65,32 @@ class Reporter:
             sys.stderr.write(f"{text}\n")
             sys.stderr.flush()
 
-    def findings(self, findings: Iterable[Finding]) -> None:
+    def findings(self, findings: "Iterable[Finding]") -> None:
         """Show warnings; errors end the verb and are shown by its error."""
+        from build.model import Severity  # here: an unchanged build tells its warnings without the words of the house
+
         for finding in findings:
             if finding.severity is Severity.WARNING:
                 self.note(warning_of(finding))
 
-    def plan(self, plan: "Plan") -> None:
-        """Show what applying ``plan`` would change."""
-        for line in plan_lines(plan):
+    def plan(self, changes: "Sequence[ResourceChange]") -> None:
+        """Show what applying a plan would change."""
+        for line in plan_lines(changes):
             self.note(line)
 
 
-def warning_of(finding: Finding) -> str:
+def warning_of(finding: "Finding") -> str:
     """Return ``finding`` as it is shown: what, where, and what to do."""
     what = f"warning: {finding.subject}: {finding.message} ({finding.rule})"
     return "\n".join([what, *(f"  {line}" for line in finding.details), f"hint: {finding.hint}"])
 
 
-def plan_lines(plan: "Plan") -> list[str]:
-    """Return a line for each change of ``plan``, deletes first; of a long one the rest is counted, but for deletes."""
-    if plan.is_empty:
+def plan_lines(changes: "Sequence[ResourceChange]") -> list[str]:
+    """Return a line for each of ``changes``, deletes first; of many the rest is counted, but for deletes."""
+    if not changes:
         return ["nothing to change: what is deployed is what is here"]
-    deletes = [change for change in plan.changes if change.deletes]
-    others = [change for change in plan.changes if not change.deletes]
+    deletes = [change for change in changes if change.deletes]
+    others = [change for change in changes if not change.deletes]
     lines = []
     for change in (*deletes, *others[:_SHOWN_CHANGES]):
         sign = (
@@ -107,6 +108,15 @@ def plan_lines(plan: "Plan") -> list[str]:
 def print_json(value: object) -> None:
     """Print ``value`` to stdout for a program to read."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def print_lines(lines: Iterable[str], draw: "Callable[[Console], None]") -> None:
+    """Print a page to stdout: drawn on a terminal, as plain ``lines`` in a pipe."""
+    console = _terminal(sys.stdout)
+    if console:
+        draw(console)
+    else:
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
 
 
 def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]], *, right: Iterable[str] = ()) -> None:
@@ -145,7 +155,7 @@ def megabytes(size_bytes: int) -> str:
     return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 100_000 else f"{size_bytes / 1e3:.1f} kB"
 
 
-def artifact_json(artifact: Artifact) -> dict[str, Any]:
+def artifact_json(artifact: "Artifact") -> dict[str, Any]:
     """Return what ``build --json`` says of one artifact."""
     return {
         "name": artifact.key,

@@ -4,12 +4,12 @@ As in `model`: frozen, and nothing is filled in later.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from build.digest import Digest
-from build.model import Artifact, Built
+from build.model import Architecture, Artifact, Distribution, Workspace
 
 # ── publish, hand-off, plan, roll out ─────────────────────────────────────────────────────────
 
@@ -23,6 +23,34 @@ class PublishedArtifact:
     """Key in the env's artifact bucket: ``functions/orders/<hex>.zip``."""
     uploaded: bool
     """False when the same bytes were already there."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what another machine has to know of it; the file itself stays here."""
+        each = self.artifact
+        return {
+            **{f.name: getattr(each, f.name) for f in fields(each)},
+            "path": "",
+            "digest": str(each.digest),
+            "saved": dict(each.saved),
+            "distributions": [{**asdict(d), "wheel": str(d.wheel)} for d in each.distributions],
+            "location": self.location,
+        }
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Self:
+        """Return what `to_json` was made of, without the file. Raises KeyError, TypeError or ValueError for others."""
+        rest = {key: value for key, value in row.items() if key != "location"}
+        distributions = ({**each, "wheel": Digest.parse(each["wheel"])} for each in row["distributions"])
+        artifact = Artifact(
+            **{
+                **rest,
+                "path": Path(),
+                "digest": Digest.parse(row["digest"]),
+                "architectures": tuple(map(Architecture, row["architectures"])),
+                "distributions": tuple(Distribution(**each) for each in distributions),
+            }
+        )
+        return cls(artifact=artifact, location=row["location"], uploaded=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +81,14 @@ class Plan:
 
     path: Path
     changes: tuple[ResourceChange, ...]
+    stack: str = ""
+    """Whose state it is about; empty for the env's own."""
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """What ``terraform show -json`` says of it; empty when it changes nothing."""
+    inputs: str = ""
+    """Digest of the hand-off and of all else that decided it."""
+    state: str = ""
+    """ETag of the state it was made against."""
 
     @property
     def is_empty(self) -> bool:
@@ -81,7 +117,8 @@ class Outputs:
     functions: Mapping[str, DeployedFunction]
     layers: Mapping[str, str]
     """ARN of the newest version of each Lambda layer, by its key in the hand-off."""
-    http_api_url: str | None
+    http_api_urls: tuple[str, ...]
+    """One for each stack that has routes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,11 +188,25 @@ class Answer:
 class Planned:
     """Everything up to `plan`."""
 
-    built: Built
+    workspace: Workspace
     published: tuple[PublishedArtifact, ...]
     handoff: Mapping[str, Any]
+    """Of the whole env."""
     handoff_digest: Digest
-    plan: Plan
+    plans: tuple[Plan, ...]
+    """One for each stack that was planned."""
+    settled: tuple[str, ...]
+    """Stacks that were not planned: what decides their plan is what was applied last."""
+
+    @property
+    def changes(self) -> tuple[ResourceChange, ...]:
+        """Of all plans."""
+        return tuple(change for plan in self.plans for change in plan.changes)
+
+    @property
+    def artifacts(self) -> Mapping[str, Artifact]:
+        """By identity; of a layer with several, the last."""
+        return {each.artifact.identity: each.artifact for each in self.published}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

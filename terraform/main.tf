@@ -4,27 +4,83 @@ locals {
   prefix = "${var.name}-${var.env}"
 
   # Built from names, not read from resources: a plan then shows a new role's whole policy.
-  arn_prefix = {
-    logs = "arn:${data.aws_partition.this.partition}:logs:${var.region}:${var.account_id}:log-group"
-    sqs  = "arn:${data.aws_partition.this.partition}:sqs:${var.region}:${var.account_id}"
+  arn_prefix = { for service in ["dynamodb", "ec2", "kinesis", "lambda", "logs", "sqs"] :
+    service => "arn:${data.aws_partition.this.partition}:${service}:${var.region}:${var.account_id}"
   }
+
+  # What each function sends to: what it gives up, and the answers nobody waits for.
+  destinations = { for name, f in var.functions : name => [
+    for arn in distinct(compact(concat(
+      [f.asynchronous.on_failure == "queue" ? "${local.arn_prefix.sqs}:${local.prefix}-${name}-failures" : f.asynchronous.on_failure],
+      [f.asynchronous.on_success, f.dead_letter_arn],
+      [for stream, settings in f.triggers.stream : coalesce(settings.on_failure, "${local.arn_prefix.sqs}:${local.prefix}-${name}-${stream}-dead-letter")],
+    ))) : lookup(local.filled, arn, arn)
+  ] }
+  secrets         = { for name, f in var.functions : name => distinct([for secret in values(f.secrets) : lookup(local.filled, secret.arn, secret.arn)]) }
+  by_lambda_alone = { for name, f in var.functions : name => { ArnNotEquals = { "lambda:SourceFunctionArn" = "${local.arn_prefix.lambda}:function:${local.prefix}-${name}" } } }
+
+  # build/checks/statements.py knows them, too.
+  statements = { for name, f in var.functions : name => [for statement in concat(
+    [
+      {
+        actions   = ["logs:CreateLogStream", "logs:PutLogEvents"] # not CreateLogGroup: it would come back without retention
+        resources = ["${local.arn_prefix.logs}:log-group:/aws/lambda/${local.prefix}-${name}:*"]
+      },
+      {
+        actions   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+        resources = [for queue, q in f.triggers.queue : q.arn == null ? "${local.arn_prefix.sqs}:${local.prefix}-${name}-${queue}${q.fifo ? ".fifo" : ""}" : lookup(local.filled, q.arn, q.arn)]
+      },
+      {
+        actions   = ["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"]
+        resources = [for stream, s in f.triggers.stream : s.arn == null ? "${local.arn_prefix.kinesis}:stream/${local.prefix}-${name}-${stream}" : lookup(local.filled, s.arn, s.arn) if s.source == "kinesis"]
+      },
+      {
+        actions   = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"]
+        resources = [for stream, s in f.triggers.stream : s.arn == null ? "${local.arn_prefix.dynamodb}:table/${local.prefix}-${name}-${stream}/stream/*" : lookup(local.filled, s.arn, s.arn) if s.source == "dynamodb"]
+      },
+      { actions = ["sqs:SendMessage"], resources = [for arn in local.destinations[name] : arn if can(regex("^arn:[^:]+:sqs:", arn))] },
+      { actions = ["sns:Publish"], resources = [for arn in local.destinations[name] : arn if can(regex("^arn:[^:]+:sns:", arn))] },
+      { actions = ["lambda:InvokeFunction"], resources = [for arn in local.destinations[name] : arn if can(regex("^arn:[^:]+:lambda:", arn))] },
+      { actions = ["events:PutEvents"], resources = [for arn in local.destinations[name] : arn if can(regex("^arn:[^:]+:events:", arn))] },
+      { actions = ["s3:ListBucket", "s3:PutObject"], resources = flatten([for arn in local.destinations[name] : [arn, "${arn}/*"] if can(regex("^arn:[^:]+:s3:", arn))]) },
+      { actions = ["ssm:GetParameter"], resources = [for arn in local.secrets[name] : arn if can(regex("^arn:[^:]+:ssm:", arn))] },
+      { actions = ["secretsmanager:GetSecretValue"], resources = [for arn in local.secrets[name] : arn if !can(regex("^arn:[^:]+:ssm:", arn))] },
+      { actions = ["kms:Decrypt"], resources = [for arn in distinct(compact(concat(values(f.secrets)[*].kms_key_arn, [f.kms_key_arn]))) : lookup(local.filled, arn, arn)] },
+      # Not for the code: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+      {
+        actions   = ["ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:UnassignPrivateIpAddresses"]
+        resources = f.network == null ? [] : ["${local.arn_prefix.ec2}:*/*"]
+        condition = local.by_lambda_alone[name]
+      },
+      {
+        actions   = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
+        resources = f.network == null ? [] : ["*"] # AWS takes no narrower one
+        condition = local.by_lambda_alone[name]
+      },
+      {
+        actions   = ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"]
+        resources = [for file_system in f.file_system[*] : replace(lookup(local.filled, file_system.arn, file_system.arn), "/access-point/.*/", "file-system/*")]
+        condition = { StringEquals = { "elasticfilesystem:AccessPointArn" = try(lookup(local.filled, f.file_system.arn, f.file_system.arn), "") } }
+      },
+      { actions = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], resources = f.tracing ? ["*"] : [] }, # AWS takes no narrower one
+    ],
+    [for p in f.permissions : { actions = p.actions, resources = [for arn in p.resources : lookup(local.filled, arn, arn)] }],
+  ) : statement if length(statement.resources) > 0] }
+
+  # Of functions that differ from what Lambda does by itself.
+  asynchronous = { for name, f in var.functions : name => {
+    retries         = f.asynchronous.retries
+    max_age_s       = f.asynchronous.max_age_s
+    failure_queue   = f.asynchronous.on_failure == "queue"
+    on_failure      = f.asynchronous.on_failure == "queue" ? null : try(local.filled[f.asynchronous.on_failure], f.asynchronous.on_failure)
+    on_success      = try(local.filled[f.asynchronous.on_success], f.asynchronous.on_success)
+    dead_letter_arn = try(local.filled[f.dead_letter_arn], f.dead_letter_arn)
+  } if jsonencode([f.asynchronous, f.dead_letter_arn]) != jsonencode([{ retries = 2, max_age_s = 21600, on_failure = null, on_success = null }, null]) }
 
   artifacts = merge(
     { for name, layer in var.layers : "layers/${name}" => layer.artifact },
     { for name, f in var.functions : "functions/${name}" => f.artifact if f.package_type == "Zip" },
   )
-
-  queues = merge([
-    for name, f in var.functions : {
-      for queue, settings in f.queues : "${name}/${queue}" => merge(settings, {
-        function = name
-        trigger  = queue
-        name     = "${local.prefix}-${name}-${queue}"
-      })
-    }
-  ]...)
-
-  with_routes = { for name, f in var.functions : name => f if length(f.http_routes) > 0 }
 }
 
 data "aws_s3_object" "artifact" {
@@ -63,10 +119,19 @@ module "execution_role" {
 
   name                 = "${local.prefix}-${each.key}"
   account_id           = var.account_id
-  log_group_arn        = "${local.arn_prefix.logs}:/aws/lambda/${local.prefix}-${each.key}"
-  queue_arns           = [for queue in local.queues : "${local.arn_prefix.sqs}:${queue.name}" if queue.function == each.key]
-  permissions          = each.value.permissions
+  managed_policies     = { for policy in each.value.managed_policies : policy => lookup(local.filled, policy, policy) }
   permissions_boundary = var.permissions_boundary
+  statements           = local.statements[each.key]
+  tags                 = each.value.tags
+}
+
+module "ecr_repository" {
+  source   = "./modules/ecr-repository"
+  for_each = { for name, f in var.functions : name => f if f.package_type == "Image" }
+
+  name         = "${local.prefix}/${each.key}"
+  function_arn = "${local.arn_prefix.lambda}:function:${local.prefix}-${each.key}"
+  tags         = each.value.tags
 }
 
 module "lambda_function" {
@@ -77,8 +142,12 @@ module "lambda_function" {
   description  = each.value.description
   role_arn     = module.execution_role[each.key].arn
   architecture = each.value.architecture
-  environment  = each.value.environment
   image_uri    = each.value.image_uri
+  tags         = each.value.tags
+  environment = {
+    variables   = { for variable, value in each.value.environment : variable => lookup(local.filled, value, value) }
+    kms_key_arn = try(local.filled[each.value.kms_key_arn], each.value.kms_key_arn)
+  }
   limits = {
     memory_mb            = each.value.memory_mb
     timeout_s            = each.value.timeout_s
@@ -87,42 +156,40 @@ module "lambda_function" {
   }
   logging = {
     retention_days    = each.value.log_retention_days
-    application_level = var.log_levels.application
-    system_level      = var.log_levels.system
+    application_level = coalesce(each.value.log_level, var.log_levels.application)
+    system_level      = coalesce(each.value.system_log_level, var.log_levels.system)
+    tracing           = each.value.tracing
   }
+  network = each.value.network == null ? null : {
+    subnet_ids         = [for id in each.value.network.subnet_ids : lookup(local.filled, id, id)]
+    security_group_ids = [for id in each.value.network.security_group_ids : lookup(local.filled, id, id)]
+    ipv6               = each.value.network.ipv6
+    file_system = each.value.file_system == null ? null : {
+      arn   = lookup(local.filled, each.value.file_system.arn, each.value.file_system.arn)
+      mount = each.value.file_system.mount
+    }
+  }
+  asynchronous = lookup(local.asynchronous, each.key, null)
   zip = each.value.package_type != "Zip" ? null : {
-    bucket        = data.aws_s3_object.artifact["functions/${each.key}"].bucket
-    key           = data.aws_s3_object.artifact["functions/${each.key}"].key
-    digest_base64 = each.value.artifact.digest_base64
-    runtime       = each.value.runtime
-    handler       = each.value.handler
-    layers        = [for layer in each.value.layers : startswith(layer, "arn:") ? layer : module.lambda_layer[layer].arn]
+    bucket                  = data.aws_s3_object.artifact["functions/${each.key}"].bucket
+    key                     = data.aws_s3_object.artifact["functions/${each.key}"].key
+    digest_base64           = each.value.artifact.digest_base64
+    runtime                 = each.value.runtime
+    handler                 = each.value.handler
+    layers                  = [for layer in each.value.layers : contains(keys(var.layers), layer) ? module.lambda_layer[layer].arn : lookup(local.filled, layer, layer)]
+    code_signing_config_arn = try(local.filled[each.value.code_signing_config_arn], each.value.code_signing_config_arn)
+    snap_start              = each.value.snap_start
   }
 }
 
-module "queue_trigger" {
-  source   = "./modules/queue-trigger"
-  for_each = local.queues
+module "provisioned_concurrency" {
+  source   = "./modules/provisioned-concurrency"
+  for_each = { for name, f in var.functions : name => f.provisioned if f.provisioned != null }
 
-  name              = each.value.name
-  function_arn      = module.lambda_function[each.value.function].alias.arn
-  function_timeout  = var.functions[each.value.function].timeout_s
-  batch_size        = each.value.batch_size
-  batch_window_s    = each.value.batch_window_s
-  max_receive_count = each.value.max_receive_count
-  max_concurrency   = each.value.max_concurrency
-}
-
-module "http_api" {
-  source = "./modules/http-api"
-  count  = length(local.with_routes) > 0 ? 1 : 0
-
-  name = local.prefix
-  functions = { for name, f in local.with_routes : name => {
-    routes        = f.http_routes
-    function_name = module.lambda_function[name].function_name
-    alias         = module.lambda_function[name].alias.name
-    invoke_arn    = module.lambda_function[name].alias.invoke_arn
-  } }
-  log_retention_days = max(values(local.with_routes)[*].log_retention_days...)
+  function_name  = module.lambda_function[each.key].function_name
+  alias          = module.lambda_function[each.key].alias.name
+  concurrency    = each.value.concurrency
+  max            = each.value.max
+  target_percent = each.value.target_percent
+  schedules      = { for schedule in each.value.schedules : schedule.name => schedule }
 }

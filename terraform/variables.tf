@@ -8,8 +8,8 @@ variable "schema_version" {
   nullable    = false
 
   validation {
-    condition     = var.schema_version == 1
-    error_message = "This root reads hand-offs of schema_version 1, got ${var.schema_version}: build and terraform/ are from different versions of Slipway."
+    condition     = var.schema_version == 2
+    error_message = "This root reads hand-offs of schema_version 2, got ${var.schema_version}: build and terraform/ are from different versions of Slipway."
   }
 }
 
@@ -73,13 +73,140 @@ variable "functions" {
       resources = list(string)
       reason    = string # null unless there is a wildcard
     }))
-    http_routes = list(string)
-    queues = map(object({
-      batch_size        = number
-      batch_window_s    = number
-      max_receive_count = number
-      max_concurrency   = number # null: as many as the account has
+    managed_policies = list(string)
+    secrets = map(object({ # by environment variable
+      arn         = string
+      kms_key_arn = string # null: AWS's own key
     }))
+    network = object({ # null: no VPC
+      subnet_ids         = list(string)
+      security_group_ids = list(string)
+      ipv6               = bool
+    })
+    file_system = object({ # null: none
+      arn   = string
+      mount = string
+    })
+    asynchronous = object({
+      retries    = number
+      max_age_s  = number
+      on_failure = string # an ARN; "queue": one is made; null: nowhere
+      on_success = string
+    })
+    dead_letter_arn = string
+    provisioned = object({ # null: none
+      concurrency    = number
+      max            = number # null: as many as concurrency, always
+      target_percent = number
+      schedules = list(object({
+        name       = string
+        expression = string
+        timezone   = string
+        min        = number
+        max        = number
+      }))
+    })
+    snap_start              = bool
+    tracing                 = bool
+    kms_key_arn             = string
+    code_signing_config_arn = string
+    log_level               = string # null: var.log_levels'
+    system_log_level        = string
+    tags                    = map(string)
+    alarms = object({
+      enabled          = bool
+      errors           = number
+      throttles        = number
+      duration_percent = number
+      dead_letters     = number
+    })
+    triggers = object({
+      http = map(object({   # by route
+        authorizer = string # key of var.http_api.authorizers, "iam", or null: anybody
+        scopes     = list(string)
+        throttle = object({
+          rate_per_s = number
+          burst      = number
+        })
+      }))
+      url = object({ # null: none
+        auth   = string
+        reason = string # null unless anybody may call
+        cors = object({
+          allow_origins     = list(string)
+          allow_methods     = list(string)
+          allow_headers     = list(string)
+          expose_headers    = list(string)
+          allow_credentials = bool
+          max_age_s         = number
+        })
+        streaming = bool
+      })
+      queue = map(object({
+        arn               = string # null: one is made
+        fifo              = bool
+        batch_size        = number
+        batch_window_s    = number
+        max_receive_count = number
+        max_concurrency   = number # null: as many as the account has
+        filters           = list(string)
+        enabled           = bool
+      }))
+      topic = map(object({
+        arn          = string # null: one is made
+        filter       = string # JSON; null: every message
+        filter_scope = string
+      }))
+      event = map(object({
+        pattern     = string # JSON
+        bus         = string
+        retries     = number
+        max_age_s   = number
+        dead_letter = bool
+        enabled     = bool
+      }))
+      schedule = map(object({
+        expression          = string
+        timezone            = string
+        input               = string # JSON
+        flexible_window_min = number
+        retries             = number
+        max_age_s           = number
+        dead_letter         = bool
+        enabled             = bool
+      }))
+      bucket = map(object({
+        arn    = string # null: one is made
+        events = list(string)
+        prefix = string
+        suffix = string
+      }))
+      stream = map(object({
+        source         = string
+        arn            = string # null: stream or table are made
+        partition_key  = string
+        sort_key       = string
+        start          = string
+        batch_size     = number
+        batch_window_s = number
+        bisect         = bool
+        retries        = number
+        max_age_s      = number # null: none is too old
+        parallel       = number
+        on_failure     = string # null: a queue is made
+        filters        = list(string)
+        enabled        = bool
+      }))
+      load_balancer = map(object({
+        listener_arn        = string # null: the rule is made elsewhere
+        priority            = number
+        paths               = list(string)
+        hosts               = list(string)
+        methods             = list(string)
+        multi_value_headers = bool
+        health_check_path   = string
+      }))
+    })
   }))
   nullable = false
 
@@ -103,16 +230,63 @@ variable "functions" {
   }
 
   validation {
-    condition = alltrue(flatten([for f in var.functions : [for layer in f.layers : startswith(layer, "arn:") || contains(keys(var.layers), layer)]]))
+    condition = alltrue(flatten([for f in var.functions : [for layer in f.layers : can(regex("^(arn:|[{]custom[.])", layer)) || contains(keys(var.layers), layer)]]))
     error_message = "Every layer of a function must be an ARN or one of the hand-off's layers (${join(", ", keys(var.layers))}), got ${join("; ", [
       for name, f in var.functions : "${name}: ${join(", ", f.layers)}" if length(f.layers) > 0
     ])}."
   }
 
   validation {
-    condition     = length(flatten(values(var.functions)[*].http_routes)) == length(distinct(flatten(values(var.functions)[*].http_routes)))
-    error_message = "A route belongs to one function, got ${join("; ", [for name, f in var.functions : "${name}: ${join(", ", f.http_routes)}" if length(f.http_routes) > 0])}."
+    condition = alltrue(flatten([for f in var.functions : [for p in f.permissions :
+      p.reason != null || !anytrue(concat([for action in p.actions : can(regex("[*?]", action))], [for arn in p.resources : can(regex("^([^:]*:){0,5}[*]$", arn))]))
+    ]]))
+    error_message = "A permission for a wildcard needs a reason, got none in ${jsonencode({
+      for name, f in var.functions : name => [for p in f.permissions : p if p.reason == null] if length(f.permissions) > 0
+    })}."
   }
+
+  validation {
+    condition = alltrue([for f in var.functions : f.file_system == null || f.network != null])
+    error_message = "A function with a file system needs network, got none for ${join(", ", [
+      for name, f in var.functions : name if f.file_system != null && f.network == null
+    ])}."
+  }
+
+  validation {
+    condition     = length(flatten([for f in var.functions : keys(f.triggers.http)])) == length(distinct(flatten([for f in var.functions : keys(f.triggers.http)])))
+    error_message = "A route belongs to one function, got ${join("; ", [for name, f in var.functions : "${name}: ${join(", ", keys(f.triggers.http))}" if length(f.triggers.http) > 0])}."
+  }
+}
+
+variable "http_api" {
+  description = "What holds for all routes of the HTTP API."
+  type = object({
+    cors = object({ # null: no other origin may
+      allow_origins     = list(string)
+      allow_methods     = list(string)
+      allow_headers     = list(string)
+      expose_headers    = list(string)
+      allow_credentials = bool
+      max_age_s         = number
+    })
+    throttle = object({ # null: the account's
+      rate_per_s = number
+      burst      = number
+    })
+    authorizers = map(object({
+      issuer   = string # null when a function decides
+      audience = list(string)
+      function = string # key of var.functions; null when tokens decide
+      identity = list(string)
+      ttl_s    = number
+    }))
+    domain = object({ # null: the API's own address alone
+      name            = string
+      certificate_arn = string
+      path            = string
+    })
+  })
+  nullable = false
 }
 
 variable "layers" {
@@ -159,5 +333,15 @@ variable "region" {
   validation {
     condition     = can(regex("^(eusc-)?[a-z]{2}(-gov|-iso[a-z]?)?-[a-z]+-[0-9]$", var.region))
     error_message = "region must be an AWS region such as eu-central-1, got '${var.region}'."
+  }
+}
+
+variable "stack" {
+  description = "The part of the env this is the state of; null for the env's own."
+  type        = string
+
+  validation {
+    condition     = var.stack == null ? true : can(regex("^[a-z][a-z0-9-]*$", var.stack)) && var.stack != "default"
+    error_message = "stack must be lower-case letters, digits and hyphens, starting with a letter, and not 'default', got '${coalesce(var.stack, "null")}'."
   }
 }

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from build.digest import Digest
 from build.model import Architecture, Env, FunctionSpec, LayerSpec, Runtime, Target, Wheel, Workspace
+from build.options import Options
+from build.triggers import Triggers
 
 PY313 = Runtime(13)
 X86 = Target(PY313, Architecture.X86_64)
@@ -78,9 +80,8 @@ def function_spec(folder: Path, *, target: Target = X86, layers: tuple[str, ...]
         environment={},
         log_retention_days=30,
         reserved_concurrency=None,
-        http=(),
-        queues=(),
-        permissions=(),
+        triggers=Triggers(),
+        options=Options(),
     )
 
 

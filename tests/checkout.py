@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -75,8 +76,20 @@ def make_checkout(folder: Path) -> Checkout:
         place = folder / name
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, place)
+    without_own_terraform(folder)
     for shared in ("local/runtime", "bin"):
         (ROOT / ".artifacts" / shared).mkdir(parents=True, exist_ok=True)
         (folder / ".artifacts" / shared).parent.mkdir(parents=True, exist_ok=True)
         (folder / ".artifacts" / shared).symlink_to(ROOT / ".artifacts" / shared, target_is_directory=True)
     return Checkout(folder)
+
+
+def without_own_terraform(root: Path) -> None:
+    """Leave of terraform/custom/ in a copy of the repository what upstream ships: a team's own is not judged here."""
+    custom, lock = root / "terraform" / "custom", root / "terraform" / ".terraform.lock.hcl"
+    for path in [path for path in custom.rglob("*") if path.is_file() and path.name != "interface.tf"]:
+        path.unlink()
+    (custom / "outputs.tf").write_text('output "for_functions" {\n  value = {}\n}\n', encoding="utf-8")
+    head, *providers = re.split(r"^(?=provider )", lock.read_text("utf-8"), flags=re.MULTILINE)
+    (ours,) = [each for each in providers if each.startswith('provider "registry.terraform.io/hashicorp/aws"')]
+    lock.write_text(f"{head}{ours.rstrip()}\n", encoding="utf-8")

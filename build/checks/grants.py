@@ -9,12 +9,12 @@ from build.checks.actions import Need
 from build.checks.calls import calls_in
 from build.checks.clients import Call, Unclear
 from build.checks.imports import is_test
+from build.checks.managed import actions_of
 from build.checks.modules import own_modules
+from build.checks.statements import statements_of
 from build.model import FunctionSpec, Spec, Workspace
 
-_OF_LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
-_OF_QUEUES = ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
-"""What every execution role may do, and that of a function with queues: terraform/modules/execution-role/main.tf."""
+_SLIPWAY = "Slipway"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class Needed:
     places: tuple[str, ...]
     """Where, ``functions/orders/src/app.py:12``."""
     granted_by: str | None
-    """As function.toml has it; ``Slipway`` for what every such role is granted."""
+    """As [[permissions]] has it, a managed policy, or ``Slipway, for its queues`` for what other settings bring."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,19 +63,20 @@ def compare(
         if found is None and (call.place, call.path[-1]) not in told:
             what = f"{'resource' if call.is_resource else 'client'} `{call.service}`"
             unknown.append(Unclear(place=call.place, why=f"what `{'.'.join(call.path)}` of the {what} is"))
-    granted = [action for permission in function.permissions for action in permission.actions]
-    of_slipway = (*_OF_LOGS, *(_OF_QUEUES if function.queues else ()))
+    grants = _grants(function, workspace)
     needed = [
-        Needed(actions=need, places=tuple(where), granted_by=_grant(need, granted, of_slipway))
+        Needed(actions=need, places=tuple(where), granted_by=_granted_by(need, grants))
         for need, where in sorted(places.items())
     ]
     called = [action for need in places for action in need]
-    unused = [pattern for pattern in dict.fromkeys(granted) if not any(matches(pattern, each) for each in called)]
+    by_slipway = {pattern for pattern, by in grants if by.startswith(_SLIPWAY)}
+    own = dict.fromkeys(action for permission in function.options.permissions for action in permission.actions)
+    unused = [pattern for pattern in own if not any(matches(pattern, each) for each in called)]
     return Comparison(
         function=function,
         needed=tuple(needed),
-        unused=tuple(each for each in unused if each not in of_slipway),
-        unclear=tuple(sorted((*unclear, *unknown))),
+        unused=tuple(each for each in unused if each not in by_slipway),
+        unclear=tuple(sorted((*unclear, *unknown, *_unknown_policies(function)))),
     )
 
 
@@ -101,9 +102,29 @@ def lines_for(missing: Iterable[Needed]) -> list[str]:
     return lines[1:]
 
 
-def _grant(need: Need, granted: Iterable[str], of_slipway: Iterable[str]) -> str | None:
-    own = (pattern for pattern in granted if any(matches(pattern, action) for action in need))
-    return next(own, "Slipway" if any(action in of_slipway for action in need) else None)
+def _grants(function: FunctionSpec, workspace: Workspace) -> list[tuple[str, str]]:
+    """Return every action that the code is granted, and by what; a policy nobody knows may allow anything."""
+    own = [(action, action) for permission in function.options.permissions for action in permission.actions]
+    slipways = [
+        (action, f"{_SLIPWAY}, for {statement.purpose}")
+        for statement in statements_of(function, workspace)
+        for action in statement.actions
+        if statement.purpose
+    ]
+    policies = {policy: actions_of(policy) for policy in function.options.managed_policies}
+    known = [(action, policy) for policy, actions in policies.items() for action in actions or ()]
+    perhaps = [("*", f"{policy}, perhaps") for policy, actions in policies.items() if actions is None]
+    return [*own, *slipways, *known, *perhaps]
+
+
+def _granted_by(need: Need, grants: Iterable[tuple[str, str]]) -> str | None:
+    return next((by for pattern, by in grants if any(matches(pattern, action) for action in need)), None)
+
+
+def _unknown_policies(function: FunctionSpec) -> list[Unclear]:
+    unknown = [policy for policy in function.options.managed_policies if actions_of(policy) is None]
+    place = f"{function.identity}/function.toml"
+    return [Unclear(place=place, why=f"what the managed policy {policy} allows is") for policy in unknown]
 
 
 def _modules(function: FunctionSpec, workspace: Workspace) -> dict[str, tuple[str, bytes]]:

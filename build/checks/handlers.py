@@ -9,7 +9,7 @@ from build.checks.modules import facts_in, own_modules
 from build.checks.places import Kind, space_of
 from build.checks.problem import Problem
 from build.model import Build, FunctionSpec, Workspace
-from build.project.naming import did_you_mean
+from build.rules.words import did_you_mean
 from build.store.objects import Store
 
 

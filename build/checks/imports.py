@@ -20,7 +20,7 @@ from build.checks.problem import Problem
 from build.checks.stdlib import SUCCESSORS, added_in, removed_in
 from build.model import Build, FunctionSpec, LayerSpec, Runtime, Spec, Workspace
 from build.packaging.sources import SourceFile
-from build.project.naming import did_you_mean
+from build.rules.words import did_you_mean
 from build.store.objects import Store
 
 _SHOWN_PLACES = 3

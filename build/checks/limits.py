@@ -1,12 +1,12 @@
-"""Rules about AWS's numbers, which are in `build.project.quotas` with their sources."""
+"""Rules about AWS's numbers, which are in `build.rules.quotas` with their sources."""
 
 import json
 from collections.abc import Iterator
 
 from build.checks.problem import Problem
+from build.checks.statements import Statement, statements_of
 from build.model import Build, FunctionSpec, Workspace
-from build.project import quotas
-from build.project.naming import queue_names
+from build.rules import quotas
 from build.store.objects import Store
 
 ADDED_ENVIRONMENT_BYTES = 256
@@ -28,10 +28,10 @@ def layer_count(workspace: Workspace, _build: Build, _store: Store) -> Iterator[
 def environment_size(workspace: Workspace, _build: Build, _store: Store) -> Iterator[Problem]:
     """Refuse more environment variables than Lambda stores."""
     for function in workspace.functions:
-        size = environment_bytes(function)
+        size = environment_bytes(function, workspace)
         most = quotas.ENVIRONMENT_BYTES - ADDED_ENVIRONMENT_BYTES
         if size > most:
-            largest = max(function.environment, key=lambda name: len(function.environment[name]))
+            largest = max(function.environment, key=lambda name: len(function.environment[name]), default="a secret")
             kept = f"{quotas.ENVIRONMENT_BYTES} less {ADDED_ENVIRONMENT_BYTES} for Slipway's own"
             yield Problem(
                 subject=function.identity,
@@ -49,7 +49,7 @@ def policy_size(workspace: Workspace, _build: Build, _store: Store) -> Iterator[
             yield Problem(
                 subject=function.identity,
                 message=f"expected at most {quotas.ROLE_POLICY_CHARS} characters of role policy, got {size} "
-                f"from {len(function.permissions)} permissions",
+                f"from {len(function.options.permissions)} permissions and what Slipway grants",
                 hint="name fewer resources, for example by a common prefix, then run `invoke check`",
             )
 
@@ -57,7 +57,7 @@ def policy_size(workspace: Workspace, _build: Build, _store: Store) -> Iterator[
 def http_timeout(workspace: Workspace, _build: Build, _store: Store) -> Iterator[Problem]:
     """Warn of a function that runs longer than its HTTP API waits."""
     for function in workspace.functions:
-        if function.http and function.timeout_s > quotas.HTTP_TIMEOUT_S:
+        if function.triggers.http and function.timeout_s > quotas.HTTP_TIMEOUT_S:
             yield Problem(
                 subject=function.identity,
                 message=f"expected a timeout_s of at most {quotas.HTTP_TIMEOUT_S} behind an HTTP route, "
@@ -70,7 +70,7 @@ def queue_concurrency(workspace: Workspace, _build: Build, _store: Store) -> Ite
     """Warn of queues that may start more invokes than are reserved: throttled messages become dead letters."""
     for function in workspace.functions:
         reserved = function.reserved_concurrency
-        wanted = sum(queue.max_concurrency or 0 for queue in function.queues)
+        wanted = sum(queue.max_concurrency or 0 for queue in function.triggers.queue)
         if reserved is not None and wanted > reserved:
             yield Problem(
                 subject=function.identity,
@@ -80,28 +80,19 @@ def queue_concurrency(workspace: Workspace, _build: Build, _store: Store) -> Ite
             )
 
 
-def environment_bytes(function: FunctionSpec) -> int:
-    """Return what Lambda counts: the variables as compact JSON, in UTF-8."""
-    return len(json.dumps(dict(function.environment), separators=(",", ":"), ensure_ascii=False).encode())
+def environment_bytes(function: FunctionSpec, workspace: Workspace) -> int:
+    """Return what Lambda counts: the variables as compact JSON, in UTF-8, with the ARNs of secrets."""
+    secrets = {name: workspace.filled(secret.arn) for name, secret in function.options.secrets.items()}
+    variables = {**function.environment, **secrets}
+    return len(json.dumps(variables, separators=(",", ":"), ensure_ascii=False).encode())
 
 
 def policy_chars(function: FunctionSpec, workspace: Workspace) -> int:
-    """Return the characters of the policy that terraform/modules/execution-role writes, without white space."""
-    log_group = f"arn:{{partition}}:logs:{{region}}:{{account}}:log-group:{workspace.log_group(function.name)}:*"
-    queues = [
-        f"arn:{{partition}}:sqs:{{region}}:{{account}}:{queue_names(workspace.prefix, function.name, queue.name)[0]}"
-        for queue in function.queues
-    ]
-    statements = [
-        (["logs:CreateLogStream", "logs:PutLogEvents"], [log_group]),
-        *([(["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"], queues)] if queues else []),
-        *((list(permission.actions), list(permission.resources)) for permission in function.permissions),
-    ]
-    document = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Action": actions, "Resource": [workspace.filled(arn) for arn in resources]}
-            for actions, resources in statements
-        ],
-    }
+    """Return the characters of the policy of the function's role, without white space."""
+    own = (
+        Statement(purpose="", actions=each.actions, resources=tuple(map(workspace.filled, each.resources)))
+        for each in function.options.permissions
+    )
+    statements = [each.as_json() for each in (*statements_of(function, workspace), *own)]
+    document = {"Version": "2012-10-17", "Statement": statements}
     return len("".join(json.dumps(document, ensure_ascii=False).split()))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from build.checks.problem import Problem
 from build.model import Artifact, Build, FunctionSpec, Workspace
-from build.project import quotas
+from build.rules import quotas
 from build.store.objects import Store
 from build.zips.archives import read_back
 

@@ -13,6 +13,11 @@ def backend_settings(path: Path) -> dict[str, str]:
     return dict(_TEXTS.findall(path.read_text(encoding="utf-8")))
 
 
+def state_key(key: str, stack: str) -> str:
+    """Return where the state of ``stack`` is, beside the env's own at ``key``; the env's own for no stack."""
+    return f"{key.removesuffix('.tfstate')}.{stack}.tfstate" if stack else key
+
+
 def state_bucket(root: Path, env: str) -> str:
     """Return the bucket that terraform/envs/<env>.s3.tfbackend names."""
     path = root / "terraform" / "envs" / f"{env}.s3.tfbackend"

@@ -9,6 +9,7 @@ at start.
 import json
 import shlex
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Never
 
@@ -16,7 +17,7 @@ from python_terraform import IsFlagged, Terraform
 
 from build.digest import Digest
 from build.errors import InputError
-from build.infra.backend import backend_settings
+from build.infra.backend import backend_settings, state_key
 from build.infra.binary import terraform_binary
 from build.infra.diagnostics import Listener, Run
 from build.infra.mirrors import provider_source
@@ -36,7 +37,8 @@ _GOGC = "400"
 class TerraformAdapter(Terraform):  # type: ignore[misc]
     """Terraform for one env. Every verb calls `init`, which costs nothing when nothing changed.
 
-    The root is terraform/, or with ``bootstrap`` terraform/bootstrap/, which shares the env's state bucket.
+    The root is terraform/, or with ``bootstrap`` terraform/bootstrap/, which shares the env's state bucket. A
+    ``stack`` has a state of its own, beside the env's: prod.tfstate and prod.orders.tfstate.
     ``environ`` is the environment of the caller, with credentials and, on the embedded cloud,
     AWS_ENDPOINT_URL. ``on_progress`` gets short lines while Terraform works. Terraform outlives us:
     whatever ends this process, an apply goes on to where it may stop, writes its state and frees
@@ -51,20 +53,26 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
         environ: Mapping[str, str],
         on_progress: Callable[[str], None] = lambda _: None,
         bootstrap: bool = False,
+        stack: str = "",
         runner: Runner = run,
         follower: Follower = follow,
     ) -> None:
         envs = root / "terraform" / "envs"
+        self._root = root
         self._folder = root / "terraform" / ("bootstrap" if bootstrap else "")
-        self._generated = root / ".artifacts" / env / ("bootstrap" if bootstrap else "")
+        self._generated = root / ".artifacts" / env / ("bootstrap" if bootstrap else f"stacks/{stack}" if stack else "")
         self._env = env
+        self._stack = stack
         self._verb = "bootstrap" if bootstrap else None
         self._on_progress = on_progress
         self._runner = runner
         self._follower = follower
         self.log = self._generated / "terraform.log"
         self.backend = self._settings_file(envs / f"{env}.s3.tfbackend")
-        self._backend_config = [str(self.backend), *([f"key={BOOTSTRAP_KEY}"] if bootstrap else [])]
+        own_key = (
+            BOOTSTRAP_KEY if bootstrap else state_key(backend_settings(self.backend)["key"], stack) if stack else ""
+        )
+        self._backend_config = [str(self.backend), *([f"key={own_key}"] if own_key else [])]
         self._var_files = [] if bootstrap else [str(self._settings_file(envs / f"{env}.tfvars"))]
         self.providers = provider_source(root, environ)
         self._binary = terraform_binary(root, environ, runner=runner)
@@ -114,8 +122,13 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
             parallelism=_PARALLELISM,
             input=False,
         )
-        changes = tuple(_changes(json.loads(self._quietly("show", str(path)).stdout))) if heard.changes else ()
-        return Plan(path=path, changes=changes)
+        return self.saved(path) if heard.changes else Plan(path=path, changes=(), stack=self._stack)
+
+    def saved(self, path: Path) -> Plan:
+        """Read the plan saved at ``path``."""
+        self.init()
+        document = json.loads(self._quietly("show", str(path)).stdout)
+        return Plan(path=path, changes=tuple(_changes(document)), stack=self._stack, document=document)
 
     def apply(self, plan: Plan) -> Outputs:
         """Apply the saved ``plan`` and nothing else; return what the env gives out afterwards."""
@@ -125,14 +138,35 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
 
     def outputs(self) -> Outputs:
         """Return what the last apply left; empty when nothing was ever applied."""
-        values = self.values()
-        functions = {name: DeployedFunction(name=name, **f) for name, f in values.get("functions", {}).items()}
-        return Outputs(functions=functions, layers=values.get("layers", {}), http_api_url=values.get("http_api_url"))
+        return outputs_of(self.values())
 
     def values(self) -> dict[str, Any]:
         """Return the root's outputs by name, as the last apply left them."""
         self.init()
         return {name: o["value"] for name, o in json.loads(self._quietly("output").stdout).items()}
+
+    def commands(self) -> tuple[str, ...]:
+        """Return what a person may type, in the repository's root and with the env's credentials, instead of us."""
+        generated = self._generated.relative_to(self._root).as_posix()
+        envs = f"envs/{self._env}"
+        key = [config for config in self._backend_config if config.startswith("key=")]
+        backend = "".join(f" -backend-config={each}" for each in (f"{envs}.s3.tfbackend", *key))
+        files = f"-var-file={envs}.tfvars -var-file=../{generated}/handoff.tfvars.json"
+        return (
+            f"export TF_DATA_DIR=$PWD/{generated}/terraform",
+            f"terraform -chdir=terraform init -reconfigure{backend}",
+            f"terraform -chdir=terraform plan {files} -out=../{generated}/plan.tfplan",
+            f"terraform -chdir=terraform apply ../{generated}/plan.tfplan",
+        )
+
+    def sources(self) -> Digest:
+        """Digest what decides a plan besides the hand-off and the state; the same on every machine."""
+        folder = self._folder
+        others = {".terraform", "bootstrap", "envs", "tests"}
+        read = (path for path in sorted(folder.rglob("*")) if others.isdisjoint(path.relative_to(folder).parts))
+        files = [path for path in (*read, *map(Path, self._var_files)) if path.is_file() and path.suffix != ".md"]
+        lines = [f"{path.relative_to(folder).as_posix()} {Digest.of_file(path)}" for path in files]
+        return Digest.of_bytes("\n".join(lines).encode())
 
     def cmd(self, *_: object, **__: object) -> Never:
         """Refuse: whatever of python-terraform ends here is what this class replaces."""
@@ -188,7 +222,7 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
 
     def _inputs(self) -> str:
         """Digest what `init` reads: every *.tf, the lock, the backend's settings, the provider source, the binary."""
-        read = sorted(p for p in self._folder.rglob("*.tf") if p.is_file())
+        read = sorted(p for p in self._folder.rglob("*") if p.is_file() and p.name.endswith((".tf", ".tf.json")))
         files = [*read, self._folder / ".terraform.lock.hcl", self.backend, self.providers.cli_config]
         stat = self._binary.stat()
         parts = [f"{self._binary} {stat.st_size} {stat.st_mtime_ns}"]
@@ -198,6 +232,17 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
     def _provider_is_there(self) -> bool:
         """Tell whether the installed provider still exists: it is a link when it comes from a mirror."""
         return any(p.exists() for p in (self._generated / "terraform" / "providers").glob("*/*/*/*/*"))
+
+
+def outputs_of(values: Mapping[str, Any]) -> Outputs:
+    """Return the root's outputs, from their values by name; empty when nothing was ever applied."""
+    known = {each.name for each in fields(DeployedFunction)}
+    functions = {
+        name: DeployedFunction(name=name, **{key: value for key, value in f.items() if key in known})
+        for name, f in values.get("functions", {}).items()
+    }
+    url = values.get("http_api_url")
+    return Outputs(functions=functions, layers=values.get("layers", {}), http_api_urls=(url,) if url else ())
 
 
 def _changes(shown: dict[str, Any]) -> Iterator[ResourceChange]:

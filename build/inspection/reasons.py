@@ -17,8 +17,8 @@ from build.inspection.contents import Contents, Held
 from build.locking.formats import wanted_file
 from build.locking.locks import Lock
 from build.model import Target
-from build.project.naming import did_you_mean
 from build.project.profiles import BUNDLED, profile_of
+from build.rules.words import did_you_mean
 
 Environment = Mapping[str, str]
 """PEP 508 marker variables of one target."""

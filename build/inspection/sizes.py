@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from build.inspection.contents import Contents, File, bytes_by_kind
 from build.model import Artifact
-from build.project.quotas import UNZIPPED_BYTES
+from build.rules.quotas import UNZIPPED_BYTES
 
 OWN_SOURCE = "its own src/"
 

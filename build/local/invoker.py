@@ -15,6 +15,7 @@ from typing import Any
 from build.digest import Digest
 from build.errors import SlipwayError
 from build.local import unpack
+from build.local.alias_mends import event_invoke_config_of
 from build.local.deployment import Deployment, LogFormat, LogSink, Outcome
 from build.local.execution import MAX_ENVIRONMENTS, Pool, checked
 from build.local.function_names import FunctionName
@@ -72,8 +73,8 @@ class Invoker:
         After the last try the event is gone: dead-letter queues and destinations are not there yet.
         """
         checked(event, limit=MAX_ASYNC_REQUEST_BYTES)
-        found = _resolve(function)
-        retries = RETRY_DELAYS_S[: _retries(found)]
+        _resolve(function)
+        retries = RETRY_DELAYS_S[: _retries(function)]
         self._later.submit(self._until_done, function, event, request_id, retries)
 
     def check(self, function: FunctionName, event: bytes) -> None:
@@ -213,10 +214,10 @@ def _exists(deployment: Deployment) -> bool:
     return True
 
 
-def _retries(found: Any) -> int:
-    for config in found.event_invoke_config:
-        return int(config.config.get("MaximumRetryAttempts", len(RETRY_DELAYS_S)))
-    return len(RETRY_DELAYS_S)
+def _retries(function: FunctionName) -> int:
+    latest = _backend(function).get_function(function.name)
+    config = event_invoke_config_of(latest, function.qualifier)
+    return int(config.get("MaximumRetryAttempts", len(RETRY_DELAYS_S)))
 
 
 def _archive(code: Any) -> unpack.Archive:

@@ -13,25 +13,37 @@ def logging_config_of(function: Any) -> dict[str, str]:
     return {**defaults, **getattr(function, "logging_config", {})}
 
 
-def keep_logging_config() -> Iterator[Undo]:
-    """Moto drops LoggingConfig: Terraform plans it again for ever."""
+def keep_whole_configuration() -> Iterator[Undo]:
+    """Moto drops LoggingConfig, DeadLetterConfig, FileSystemConfigs and SnapStart: Terraform plans them for ever."""
     from moto.awslambda.models import LambdaFunction
 
     def init(original: Any) -> Any:
         def construct(self: Any, account_id: str, spec: dict[str, Any], region: str, version: Any = 1) -> None:
             self.logging_config = spec.get("LoggingConfig") or {}
+            self.dropped = {name: spec.get(name) for name in _DROPPED}
             original(self, account_id, spec, region, version)
 
         return construct
 
     def get(original: Any) -> Any:
         def get_configuration(self: Any, on_create: bool = False) -> dict[str, Any]:
-            return {**original(self, on_create), "LoggingConfig": logging_config_of(self)}
+            answer: dict[str, Any] = {**original(self, on_create), "LoggingConfig": logging_config_of(self)}
+            if (self.dropped["DeadLetterConfig"] or {}).get("TargetArn"):
+                answer["DeadLetterConfig"] = self.dropped["DeadLetterConfig"]
+            if self.dropped["FileSystemConfigs"]:
+                answer["FileSystemConfigs"] = self.dropped["FileSystemConfigs"]
+            apply_on = (self.dropped["SnapStart"] or {}).get("ApplyOn", "None")
+            is_on = apply_on != "None" and answer["Version"] != "$LATEST"
+            answer["SnapStart"] = {"ApplyOn": apply_on, "OptimizationStatus": "On" if is_on else "Off"}
+            return answer
 
         return get_configuration
 
     yield replace(LambdaFunction, "__init__", init)
     yield replace(LambdaFunction, "get_configuration", get)
+
+
+_DROPPED = ("DeadLetterConfig", "FileSystemConfigs", "SnapStart")
 
 
 def update_whole_configuration() -> Iterator[Undo]:
@@ -50,6 +62,7 @@ def update_whole_configuration() -> Iterator[Undo]:
         def update_configuration(self: Any, spec: dict[str, Any]) -> Any:
             for name in forgotten.keys() & spec.keys():
                 forgotten[name](self, spec[name])
+            self.dropped = {name: spec.get(name, kept) for name, kept in self.dropped.items()}
             return original(self, spec)
 
         return update_configuration

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from build.local import lambda_mends, storage_mends
+from build.local import alias_mends, gateway_mends, lambda_mends, storage_mends
 from build.local.function_names import FunctionName
 from build.local.patching import Undo, replace
 
@@ -17,18 +17,25 @@ if TYPE_CHECKING:
     from build.local.invoker import Invoker
 
 MENDS: tuple[Callable[[], Iterator[Undo]], ...] = (
-    lambda_mends.keep_logging_config,
+    lambda_mends.keep_whole_configuration,
     lambda_mends.update_whole_configuration,
     lambda_mends.tell_of_no_concurrency,
     lambda_mends.omit_empty_image_config,
     lambda_mends.keep_layers_of_functions,
     lambda_mends.never_reuse_version_numbers,
     lambda_mends.name_alias_in_mappings,
+    alias_mends.tell_event_invoke_configs_apart,
+    alias_mends.keep_provisioned_concurrency,
+    alias_mends.change_code_signing,
+    alias_mends.update_whole_url,
     storage_mends.write_redrive_policy_compactly,
+    storage_mends.keep_policies_of_queues,
     storage_mends.lock_queues,
     storage_mends.keep_given_checksums,
     storage_mends.put_conditionally_in_one_step,
     storage_mends.take_requests_as_tls,
+    gateway_mends.finish_domain_names,
+    gateway_mends.tag_new_streams,
 )
 
 

@@ -30,6 +30,26 @@ def write_redrive_policy_compactly() -> Iterator[Undo]:
     yield lambda: setattr(Queue, "attributes", original)
 
 
+def keep_policies_of_queues() -> Iterator[Undo]:
+    """Moto never gives RedriveAllowPolicy back, which Terraform waits for; any change of a queue drops its Policy."""
+    from moto.sqs.models import Queue
+
+    def set_them(original: Any) -> Any:
+        def _set_attributes(self: Any, attributes: dict[str, Any], now: float | None = None) -> None:
+            kept = {"Policy": self.policy} if hasattr(self, "policy") else {}
+            original(self, {**kept, **attributes}, now)
+            self.redrive_allow_policy = self.redrive_allow_policy or None  # an empty one takes it away
+
+        return _set_attributes
+
+    known = Queue.BASE_ATTRIBUTES
+    Queue.BASE_ATTRIBUTES = [*known, "RedriveAllowPolicy"]
+    Queue.redrive_allow_policy = None
+    yield lambda: delattr(Queue, "redrive_allow_policy")
+    yield lambda: setattr(Queue, "BASE_ATTRIBUTES", known)
+    yield replace(Queue, "_set_attributes", set_them)
+
+
 def lock_queues() -> Iterator[Undo]:
     """Moto deletes a message by making a new list: one sent meanwhile is lost, one received meanwhile comes twice."""
     from moto.sqs.models import Queue, SQSBackend

@@ -10,7 +10,7 @@ from build.locking.locks import constraints_of, targets_of
 from build.locking.pyproject import is_poetrys
 from build.locking.reading import Reading
 from build.model import FunctionSpec, Spec, Target, Workspace
-from build.project.naming import did_you_mean
+from build.rules.words import did_you_mean
 
 WANTED, LOCKED = requirements_txt.WANTED, requirements_txt.LOCK
 

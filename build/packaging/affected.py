@@ -9,7 +9,7 @@ from build import process
 from build.errors import InputError
 from build.locking.locks import Lock, beside
 from build.model import FunctionSpec, Spec, Workspace
-from build.project.naming import did_you_mean
+from build.rules.words import did_you_mean
 
 _SHARED = ("slipway.toml", "requirements.txt", "build")
 """What every artifact depends on: settings, what Slipway runs on, Slipway itself with its runtime profiles."""

@@ -14,7 +14,7 @@ from build.model import Architecture, Artifact, Build, Distribution, Wheel, Work
 from build.packaging.budget import rooms, roots_of
 from build.packaging.ingredients import Ingredients, prepare
 from build.packaging.recipes import Limit, Recipe, Recipes, recipes_of
-from build.project.quotas import UNZIPPED_BYTES
+from build.rules.quotas import UNZIPPED_BYTES
 from build.store.objects import Store, untouched
 from build.wheels.resolve import Request, require, resolve
 from build.zips.archives import Beginning, write_archive

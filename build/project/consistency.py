@@ -3,19 +3,19 @@
 Each yields lines like those about a single file.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from build.model import FunctionSpec, Workspace
+from build.model import Workspace
 from build.project import naming
+from build.project.conflicts import conflicts
+from build.project.contradictions import contradictions
+from build.rules.words import did_you_mean
 
 if TYPE_CHECKING:
     from build.project.reading import Repository
     from build.project.settings import FunctionSettings
-
-_VARIABLE = re.compile(r"\{[^{}+]*(\+?)\}")
 
 
 def unknown_envs(repository: "Repository", known: Sequence[str]) -> Iterator[str]:
@@ -23,7 +23,7 @@ def unknown_envs(repository: "Repository", known: Sequence[str]) -> Iterator[str
     for name, table in repository.functions.items():
         for env in table.get("env", {}):
             if env not in known:
-                near = naming.did_you_mean(env, known)
+                near = did_you_mean(env, known)
                 listed = ", ".join(known)
                 yield f"functions/{name}/function.toml: env.{env}: expected one of {listed}, got {env}{near}"
 
@@ -40,15 +40,16 @@ def unknown_layers(repository: "Repository") -> Iterator[str]:
     for place, settings in places:
         for index, layer in enumerate(settings.get("layers", ())):
             if not layer.startswith("arn:") and layer not in repository.layer_folders:
-                near = naming.did_you_mean(layer, repository.layer_folders)
+                near = did_you_mean(layer, repository.layer_folders)
                 yield f"{place}layers[{index}]: expected a folder under layers/ or an ARN, got `{layer}`{near}"
 
 
 def within(workspace: Workspace) -> Iterator[str]:
     """Yield a line for each contradiction within what one env gets."""
     yield from _unsupported_layers(workspace)
-    yield from _shared_routes(workspace.functions)
-    yield from _shared_queues(workspace)
+    yield from conflicts(workspace)
+    for function in workspace.functions:
+        yield from contradictions(function)
 
 
 def too_long(workspaces: Iterable[Workspace]) -> Iterator[str]:
@@ -88,33 +89,3 @@ def _unsupported_layers(workspace: Workspace) -> Iterator[str]:
                 yield f"{place} {', '.join(map(str, layer.runtimes))}, the function runs on {runtime}"
             if architecture not in layer.architectures:
                 yield f"{place} {', '.join(layer.architectures)}, the function runs on {architecture}"
-
-
-def _shared_routes(functions: Iterable[FunctionSpec]) -> Iterator[str]:
-    owners: dict[str, tuple[FunctionSpec, str]] = {}
-    for function in functions:
-        for http in function.http:
-            # GET /orders/{id} and GET /orders/{order} answer the same requests.
-            shape = _VARIABLE.sub(r"{\1}", http.route)
-            if shape in owners:
-                owner, route = owners[shape]
-                by = "this function" if owner is function else owner.identity
-                taken = f"`{http.route}` is taken by `{route}` of {by}"
-                yield f"{function.identity}/function.toml: triggers.http: {taken}"
-            else:
-                owners[shape] = (function, http.route)
-
-
-def _shared_queues(workspace: Workspace) -> Iterator[str]:
-    owners: dict[str, tuple[FunctionSpec, str]] = {}
-    for function in workspace.functions:
-        for queue in function.queues:
-            names = naming.queue_names(workspace.prefix, function.name, queue.name)
-            taken = next((name for name in names if name in owners), None)
-            owners |= {name: (function, queue.name) for name in names if name not in owners}
-            if taken:
-                owner, other = owners[taken]
-                by = "this function" if owner is function else owner.identity
-                on_aws = taken.removeprefix(workspace.prefix)
-                message = f"`{queue.name}` needs the AWS name …{on_aws}, which `{other}` of {by} has"
-                yield f"{function.identity}/function.toml: triggers.queue: {message}"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from build.errors import InputError
 from build.model import LOCAL, Workspace
-from build.project.naming import did_you_mean
 from build.project.profiles import host_architecture
+from build.rules.words import did_you_mean
 
 _KNOWN = ".artifacts/workspaces.pickle"
 """What the settings said when they were read last: reading them costs a fifth of a second, most of it imports."""
@@ -85,7 +85,8 @@ def _state(root: Path) -> str:
     """Return a digest of everything that `_read` reads, the code that reads it included; empty if that is not plain."""
     sha256 = hashlib.sha256(f"{root}\0{sys.version}\0{host_architecture()}".encode("utf-8", "surrogateescape"))
     code = Path(__file__).parent
-    files = [*sorted(code.glob("*.py")), code.parent / "model.py", root / "slipway.toml"]
+    words = (code.parent / f"{name}.py" for name in ("model", "options", "triggers"))
+    files = [*sorted(code.glob("*.py")), *sorted((code.parent / "rules").glob("*.py")), *words, root / "slipway.toml"]
     for kind, settings in (("functions", "function.toml"), ("layers", "layer.toml")):
         for folder in sorted((root / kind).glob("*/")):
             if folder.name.startswith(".") or folder.name == "__pycache__":

@@ -1,27 +1,15 @@
-"""Names: what a folder may be called, what AWS will call it, and which known word was meant."""
+"""Names: what a folder may be called, and what AWS will call it."""
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from build.model import Workspace
-from build.project import quotas
+from build.model import FunctionSpec, Workspace
+from build.rules import quotas
+from build.rules.words import kebab_problem
+from build.triggers import QueueTrigger
 
-REPOSITORY_NAME_CHARS = 20
-"""Then the default artifact bucket, ``<name>-prod-artifacts-<12 digits>-ap-southeast-1``, has at most 63."""
-
-KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _PER_ARCHITECTURE = ("-arm64", "-x86-64")
-
-
-def kebab_problem(name: str) -> str | None:
-    """Say what is wrong with ``name`` as a kebab-case name; None if nothing is."""
-    if KEBAB.fullmatch(name):
-        return None
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name)
-    suggestion = re.sub(r"[^a-z0-9]+", "-", spaced.lower()).strip("-0123456789")
-    meant = f"; did you mean `{suggestion}`?" if KEBAB.fullmatch(suggestion) else ""
-    return f"expected kebab-case (a letter first, then a-z, 0-9 and single hyphens), got `{name}`{meant}"
 
 
 def layer_name_problem(name: str) -> str | None:
@@ -32,21 +20,14 @@ def layer_name_problem(name: str) -> str | None:
     return kebab_problem(name)
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ``; did you mean `memory_mb`?`` for the nearest of ``known``; empty if none is near."""
-    from difflib import get_close_matches  # here: most runs name everything right
-
-    by_folded = {candidate.casefold(): candidate for candidate in known}
-    near = get_close_matches(word.casefold(), by_folded, n=1)
-    return f"; did you mean `{by_folded[near[0]]}`?" if near else ""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwsName:
     """What AWS will call something, and how long it may be."""
 
     place: str
     """The folder or key it comes from."""
+    service: str
+    """Within which names differ."""
     what: str
     name: str
     most: int
@@ -56,26 +37,74 @@ def function_name(prefix: str, function: str) -> AwsName:
     """Return the name that the function called ``function`` shares with its role."""
     most = min(quotas.FUNCTION_NAME_CHARS, quotas.ROLE_NAME_CHARS)
     name = f"{prefix}-{function}"
-    return AwsName(place=f"functions/{function}", what="function and role", name=name, most=most)
+    return AwsName(place=f"functions/{function}", service="lambda", what="function and role", name=name, most=most)
 
 
-def queue_names(prefix: str, function: str, trigger: str) -> tuple[str, str]:
-    """Return the names of a trigger's queue and of its dead-letter queue."""
-    name = f"{prefix}-{function}-{trigger}"
-    return name, f"{name}-dead-letter"
+def queue_name(prefix: str, function: str, queue: QueueTrigger) -> str:
+    """Return the name of the queue that is made for a trigger."""
+    return f"{prefix}-{function}-{queue.name}{'.fifo' if queue.fifo else ''}"
+
+
+def dead_letter_name(prefix: str, function: str, trigger: str, *, fifo: bool = False) -> str:
+    """Return the name of the queue of what a trigger gave up."""
+    return f"{prefix}-{function}-{trigger}-dead-letter{'.fifo' if fifo else ''}"
+
+
+def failures_name(prefix: str, function: str) -> str:
+    """Return the name of the queue of `asynchronous.on_failure = "queue"`."""
+    return f"{prefix}-{function}-failures"
 
 
 def aws_names(workspace: Workspace) -> Iterator[AwsName]:
-    """Yield the names that ``workspace`` will have on AWS."""
+    """Yield the names that ``workspace`` will have on AWS, but for shorter ones that follow from them."""
     for function in workspace.functions:
         yield function_name(workspace.prefix, function.name)
-        for queue in function.queues:
-            place = f"{function.identity}/function.toml: triggers.queue `{queue.name}`"
-            longest = queue_names(workspace.prefix, function.name, queue.name)[-1]
-            yield AwsName(place=place, what="dead-letter queue", name=longest, most=quotas.QUEUE_NAME_CHARS)
+        yield from _queues(workspace, function)
+        yield from _others(workspace, function)
     for layer in workspace.layers:
         longest = max((f"{workspace.prefix}-{layer.name}{ending}" for ending in _PER_ARCHITECTURE), key=len)
-        yield AwsName(place=layer.identity, what="layer", name=longest, most=quotas.LAYER_NAME_CHARS)
+        yield AwsName(place=layer.identity, service="layer", what="layer", name=longest, most=quotas.LAYER_NAME_CHARS)
+
+
+def _queues(workspace: Workspace, function: FunctionSpec) -> Iterator[AwsName]:
+    prefix, triggers = workspace.prefix, function.triggers
+
+    def queue(key: str, what: str, name: str) -> AwsName:
+        place = f"{function.identity}/function.toml: {key}"
+        return AwsName(place=place, service="sqs", what=what, name=name, most=quotas.QUEUE_NAME_CHARS)
+
+    dead_letters = [("queue", each.name, each.fifo) for each in triggers.queue if each.arn is None]
+    dead_letters += [("event", each.name, False) for each in triggers.event if each.dead_letter]
+    dead_letters += [("schedule", each.name, False) for each in triggers.schedule if each.dead_letter]
+    dead_letters += [("stream", each.name, False) for each in triggers.stream if each.on_failure is None]
+    for each in triggers.queue:
+        if each.arn is None:
+            yield queue(f"triggers.queue `{each.name}`", "queue", queue_name(prefix, function.name, each))
+    for kind, trigger, fifo in dead_letters:
+        name = dead_letter_name(prefix, function.name, trigger, fifo=fifo)
+        yield queue(f"triggers.{kind} `{trigger}`", "dead-letter queue", name)
+    if function.options.asynchronous.on_failure == "queue":
+        yield queue("asynchronous.on_failure", "queue of failures", failures_name(prefix, function.name))
+
+
+def _others(workspace: Workspace, function: FunctionSpec) -> Iterator[AwsName]:
+    """Each is made where the trigger has no ``arn``; rules, schedules and target groups always are."""
+    triggers, account = function.triggers, workspace.env.account_id
+    kinds: list[tuple[str, Iterable[Any], str, str, int]] = [
+        ("topic", triggers.topic, "topic", "", quotas.TOPIC_NAME_CHARS),
+        ("event", triggers.event, "rule", "", quotas.RULE_NAME_CHARS),
+        ("schedule", triggers.schedule, "schedule's role", ".schedule", quotas.ROLE_NAME_CHARS),
+        ("bucket", triggers.bucket, "bucket", f"-{account}", quotas.BUCKET_NAME_CHARS[1]),
+        ("stream", [s for s in triggers.stream if s.source == "kinesis"], "stream", "", quotas.STREAM_NAME_CHARS),
+        ("stream", [s for s in triggers.stream if s.source == "dynamodb"], "table", "", quotas.TABLE_NAME_CHARS),
+        ("load_balancer", triggers.load_balancer, "target group", "", quotas.TARGET_GROUP_NAME_CHARS),
+    ]
+    for kind, made, what, ending, most in kinds:
+        for each in made:
+            if getattr(each, "arn", None) is None:
+                place = f"{function.identity}/function.toml: triggers.{kind} `{each.name}`"
+                name = f"{workspace.prefix}-{function.name}-{each.name}{ending}"
+                yield AwsName(place=place, service=what, what=what, name=name, most=most)
 
 
 def length_problem(aws: AwsName) -> str | None:

@@ -3,26 +3,22 @@
 A line reads ``functions/orders/function.toml: triggers.queue[0].batch_size: expected 1 … 10000, got 0``.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from build.project.naming import did_you_mean
+from build.rules.words import did_you_mean, shown
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
-RULE = "slipway"
-"""Type of the errors that our own rules raise; their message is complete."""
-
-_SHOWN_CHARS = 60
 _EXPECTED = {
     "string_type": "a string",
     "int_type": "a whole number",
     "tuple_type": "a list",
     "dict_type": "a table",
-    "model_type": "a table",
+    "dataclass_type": "a table",
+    "bool_type": "true or false",
 }
 
 
@@ -39,24 +35,14 @@ def dotted(location: Sequence[int | str]) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
 
 
-def shown(value: object) -> str:
-    """Spell a value as TOML would, at most 60 characters of it."""
-    if isinstance(value, Mapping):
-        return "a table"
-    if isinstance(value, list | tuple):
-        return "a list"
-    text = json.dumps(value, default=str, ensure_ascii=False)
-    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"
-
-
 def _message(detail: "ErrorDetails", location: Sequence[int | str], schema: Mapping[str, Any]) -> str:
     kind = detail["type"]
-    if kind == "extra_forbidden":
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         return _unknown_key(location, schema)
     if kind == "missing":
         return "missing"
     if kind not in _EXPECTED:
-        return detail["msg"]
+        return detail["msg"].removeprefix("Value error, ")
     advice = _advice(kind, location, detail["input"], schema)
     return f"expected {_EXPECTED[kind]}, got {shown(detail['input'])}{advice}"
 
@@ -85,7 +71,7 @@ def _advice(kind: str, location: Sequence[int | str], value: object, schema: Map
             advice = f"; write [{shown(value)}]"
         case "tuple_type", dict():
             advice = f"; write [[{dotted(location)}]], in double brackets"
-        case "dict_type" | "model_type", list():
+        case "dict_type" | "dataclass_type", list():
             advice = f"; write [{dotted(location)}] once, in single brackets"
         case _:
             pass

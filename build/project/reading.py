@@ -8,14 +8,16 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from build.project import problems, settings
-from build.project.naming import kebab_problem, layer_name_problem
+from build.project.naming import layer_name_problem
 from build.project.settings import FunctionTable, LayerTable, SlipwayTable
+from build.rules.words import kebab_problem
 
 SETTINGS = "slipway.toml"
 FUNCTIONS = "functions"
@@ -110,8 +112,13 @@ def _table(root: Path, file: str, adapter: TypeAdapter[_Table], found: list[str]
     except tomllib.TOMLDecodeError as reason:
         found.append(f"{file}: {_syntax(str(reason))}")
     except ValidationError as reason:
-        found.extend(problems.lines(file, reason, adapter.json_schema()))
+        found.extend(problems.lines(file, reason, _schema_of(adapter)))
     return None
+
+
+@cache
+def _schema_of(adapter: TypeAdapter[Any]) -> dict[str, Any]:
+    return adapter.json_schema()
 
 
 def _syntax(message: str) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 
 from build.errors import InputError
 from build.model import LOCAL
-from build.project.naming import function_name, kebab_problem, length_problem
+from build.project.naming import function_name, length_problem
+from build.rules.words import kebab_problem
 
 _FUNCTION_TOML = """\
 #:schema ../../docs/reference/function.schema.json

@@ -1,19 +1,22 @@
-"""JSON Schemas of the settings files, from which editors complete and check them.
+"""JSON Schemas of the settings files, from which editors complete and check them, and the reference's tables.
 
 Importing this module imports pydantic: do so inside functions.
 """
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from build.project import settings
+from build.options import Options
+from build.project import reference, settings
 
 FOLDER = Path("docs/reference")
 """Where the schemas are committed, below the repository's root."""
+PAGE = FOLDER / "settings.md"
 
 
 def render() -> dict[Path, str]:
@@ -23,17 +26,26 @@ def render() -> dict[Path, str]:
     _add_defaults(function["properties"])
     slipway = _schema(settings.SLIPWAY)
     _add_defaults(slipway["$defs"]["FunctionSettings"]["properties"])
-    schemas = {"function": function, "layer": _schema(settings.LAYER), "slipway": slipway}
+    layer = _schema(settings.LAYER)
+    layer["properties"]["keep"]["default"] = []
+    schemas = {"function": function, "layer": layer, "slipway": slipway}
     return {
         FOLDER / f"{name}.schema.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
         for name, schema in schemas.items()
     }
 
 
+def render_page(root: Path) -> dict[Path, str]:
+    """Return the reference below ``root`` with its tables as they should be, by its path; nothing if there is none."""
+    page = root / PAGE
+    schemas = {path.name.partition(".")[0]: json.loads(text) for path, text in render().items()}
+    return {PAGE: reference.filled(page.read_text("utf-8"), schemas)} if page.is_file() else {}
+
+
 def write(root: Path) -> tuple[Path, ...]:
-    """Write the schemas below ``root`` where they differ; return the paths written."""
+    """Write the schemas and the reference's tables below ``root`` where they differ; return the paths written."""
     written = []
-    for path, text in render().items():
+    for path, text in {**render(), **render_page(root)}.items():
         target = root / path
         if not target.is_file() or target.read_text("utf-8") != text:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -63,6 +75,8 @@ def _cleaned(node: object) -> object:
         node = {**variants[0], **{key: value for key, value in node.items() if key != "anyOf"}}
     if "patternProperties" in node:
         node = {**node, "additionalProperties": False}
+    if node.get("type") == "object" and isinstance(node.get("default"), str):
+        node = {**node, "default": json.loads(node["default"])}  # a `JsonObject`
     return {
         key: _cleaned(value)
         for key, value in node.items()
@@ -71,5 +85,8 @@ def _cleaned(node: object) -> object:
 
 
 def _add_defaults(properties: dict[str, Any]) -> None:
-    for key, value in settings.BUILT_IN.items():
-        properties[key] = {**properties[key], "default": list(value) if isinstance(value, tuple) else value}
+    options = Options()
+    plain = {each.name: getattr(options, each.name) for each in fields(options) if each.name in properties}
+    for key, value in {**plain, **settings.BUILT_IN}.items():
+        if value is not None and not is_dataclass(value):
+            properties[key] = {**properties[key], "default": list(value) if isinstance(value, tuple) else value}

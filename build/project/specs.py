@@ -3,6 +3,8 @@
 Importing this module imports pydantic: do so inside functions.
 """
 
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,16 +13,13 @@ from build.model import (
     Architecture,
     Env,
     FunctionSpec,
-    HttpTrigger,
     LayerSpec,
-    Permission,
-    QueueTrigger,
     RemoteStore,
     Runtime,
     Target,
     Workspace,
 )
-from build.project import quotas
+from build.options import Options
 from build.project.profiles import host_architecture
 from build.project.reading import FUNCTIONS, LAYERS, SETTINGS, Repository
 from build.project.settings import (
@@ -31,11 +30,11 @@ from build.project.settings import (
     FunctionSettings,
     FunctionTable,
     LayerTable,
-    PermissionTable,
-    QueueTable,
     SlipwayTable,
     StoreTable,
 )
+from build.rules import quotas
+from build.triggers import HttpApi, Triggers
 
 _LOCAL: EnvTable = {"region": "us-east-1", "account_id": "123456789012"}
 
@@ -89,6 +88,7 @@ def workspace(root: Path, slipway: SlipwayTable, repository: Repository, env: En
         layer_sizes=dict(sorted(slipway.get("layer_sizes", {}).items())),
         remote_store=_remote_store(slipway["store"]) if "store" in slipway else None,
         github_repository=slipway["github"]["repository"] if "github" in slipway else None,
+        http_api=_http_api(slipway, env),
     )
     return made, found
 
@@ -96,6 +96,11 @@ def workspace(root: Path, slipway: SlipwayTable, repository: Repository, env: En
 def _remote_store(table: StoreTable) -> RemoteStore:
     bucket, _, prefix = table["remote"].removeprefix("s3://").partition("/")
     return RemoteStore(bucket=bucket, prefix=prefix, account_id=table.get("account_id"))
+
+
+def _http_api(slipway: SlipwayTable, env: Env) -> HttpApi:
+    merged: dict[str, Any] = {**slipway.get("http_api", {}), **env_tables(slipway)[env.name].get("http_api", {})}
+    return HttpApi(**merged)
 
 
 def _merged(
@@ -115,7 +120,7 @@ def _merged(
 
 
 def _function(root: Path, name: str, table: FunctionOverrides) -> FunctionSpec:
-    triggers = table.get("triggers", {})
+    given: Mapping[str, Any] = table
     return FunctionSpec(
         name=name,
         folder=root / FUNCTIONS / name,
@@ -130,24 +135,9 @@ def _function(root: Path, name: str, table: FunctionOverrides) -> FunctionSpec:
         environment=dict(sorted(table["environment"].items())),
         log_retention_days=table["log_retention_days"],
         reserved_concurrency=table.get("reserved_concurrency"),
-        http=tuple(HttpTrigger(route=http.route) for http in triggers.get("http", ())),
-        queues=tuple(map(_queue, triggers.get("queue", ()))),
-        permissions=tuple(map(_permission, table["permissions"])),
+        triggers=Triggers(**table.get("triggers", {})),
+        options=Options(**{each.name: given[each.name] for each in fields(Options) if each.name in given}),
     )
-
-
-def _queue(table: QueueTable) -> QueueTrigger:
-    return QueueTrigger(
-        name=table.name,
-        batch_size=table.batch_size,
-        batch_window_s=table.batch_window_s,
-        max_receive_count=table.max_receive_count,
-        max_concurrency=table.max_concurrency,
-    )
-
-
-def _permission(table: PermissionTable) -> Permission:
-    return Permission(actions=table.actions, resources=table.resources, reason=table.reason)
 
 
 def _layer(root: Path, name: str, table: LayerTable, host: Architecture | None) -> LayerSpec:

@@ -5,22 +5,24 @@ unknown object attributes without a word.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from build.digest import Digest
 from build.model import FunctionSpec, Workspace
 from build.results import PublishedArtifact
+from build.triggers import Triggers
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Handoff = Mapping[str, Any]
 """JSON, as terraform/variables.tf declares it."""
 
 
-def handoff_of(workspace: Workspace, published: Iterable[PublishedArtifact]) -> Handoff:
-    """Return the hand-off of ``workspace`` whose artifacts are ``published``."""
+def handoff_of(workspace: Workspace, published: Iterable[PublishedArtifact], *, stack: str | None = None) -> Handoff:
+    """Return the hand-off of ``workspace``, or of the part of it that ``stack`` holds, made of ``published``."""
     by_identity: dict[str, list[PublishedArtifact]] = {}
     for each in published:
         by_identity.setdefault(each.artifact.identity, []).append(each)
@@ -29,6 +31,7 @@ def handoff_of(workspace: Workspace, published: Iterable[PublishedArtifact]) -> 
         "schema_version": SCHEMA_VERSION,
         "name": workspace.name,
         "env": env.name,
+        "stack": stack,
         "region": env.region,
         "account_id": env.account_id,
         "artifact_bucket": env.artifact_bucket,
@@ -42,24 +45,44 @@ def handoff_of(workspace: Workspace, published: Iterable[PublishedArtifact]) -> 
             for layer in workspace.layers
             for each in by_identity[layer.identity]
         },
+        "http_api": _plain(workspace.http_api, workspace.filled),
         "functions": {spec.name: _function(spec, workspace, by_identity) for spec in workspace.functions},
     }
 
 
-def environment_of(spec: FunctionSpec, digest: Digest) -> dict[str, str]:
-    """Return the environment variables of ``spec``, with the digest of its artifact."""
+def environment_of(spec: FunctionSpec, digest: Digest, filled: Callable[[str], str] = str) -> dict[str, str]:
+    """Return the environment variables of ``spec``, with the ARNs of its secrets and the digest of its artifact."""
+    secrets = {variable: filled(secret.arn) for variable, secret in spec.options.secrets.items()}
     # The digest may enter here: it changes exactly when the code does. A commit or a time may not.
-    return {**spec.environment, "SLIPWAY_ARTIFACT_DIGEST": str(digest)}
+    return {**spec.environment, **secrets, "SLIPWAY_ARTIFACT_DIGEST": str(digest)}
+
+
+def part_of(handoff: Handoff, stack: str, functions: Collection[str]) -> Handoff:
+    """Return what of a whole env's ``handoff`` the state of ``stack`` holds, given the names of its ``functions``."""
+    mine = {name: each for name, each in handoff["functions"].items() if name in functions}
+    used = {layer for each in mine.values() for layer in each["layers"]}
+    elsewhere = {layer for each in handoff["functions"].values() for layer in each["layers"]} - used
+    kept = {key: each for key, each in handoff["layers"].items() if (key in used if stack else key not in elsewhere)}
+    return {**handoff, "stack": stack or None, "functions": mine, "layers": kept}
+
+
+def digest_of(handoff: Handoff) -> Digest:
+    """Return the digest of the bytes that `write_handoff` writes."""
+    return Digest.of_bytes(_bytes(handoff))
 
 
 def write_handoff(handoff: Handoff, path: Path) -> Digest:
     """Write ``handoff`` to ``path``, whole or not at all; return the digest of its bytes."""
-    data = (json.dumps(handoff, indent=2, sort_keys=True) + "\n").encode()
+    data = _bytes(handoff)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.draft")
     draft.write_bytes(data)
     draft.replace(path)
     return Digest.of_bytes(data)
+
+
+def _bytes(handoff: Handoff) -> bytes:
+    return (json.dumps(handoff, indent=2, sort_keys=True) + "\n").encode()
 
 
 def _function(
@@ -78,28 +101,48 @@ def _function(
         "memory_mb": spec.memory_mb,
         "timeout_s": spec.timeout_s,
         "ephemeral_storage_mb": spec.ephemeral_storage_mb,
-        "environment": environment_of(spec, published.artifact.digest),
+        "environment": environment_of(spec, published.artifact.digest, workspace.filled),
         "log_retention_days": spec.log_retention_days,
         "reserved_concurrency": spec.reserved_concurrency,
-        "permissions": [
-            {
-                "actions": list(permission.actions),
-                "resources": [workspace.filled(resource) for resource in permission.resources],
-                "reason": permission.reason,
-            }
-            for permission in spec.permissions
-        ],
-        "http_routes": [trigger.route for trigger in spec.http],
-        "queues": {
-            queue.name: {
-                "batch_size": queue.batch_size,
-                "batch_window_s": queue.batch_window_s,
-                "max_receive_count": queue.max_receive_count,
-                "max_concurrency": queue.max_concurrency,
-            }
-            for queue in spec.queues
-        },
+        **_without(_plain(spec.options, workspace.filled), "stack"),
+        "managed_policies": [_policy_arn(policy, workspace) for policy in spec.options.managed_policies],
+        "triggers": _triggers(spec.triggers, workspace.filled),
     }
+
+
+def _policy_arn(policy: str, workspace: Workspace) -> str:
+    if policy.startswith(("arn:", "{")):
+        return workspace.filled(policy)
+    return f"arn:{workspace.env.partition}:iam::aws:policy/{policy}"
+
+
+def _triggers(triggers: Triggers, filled: Callable[[str], str]) -> dict[str, Any]:
+    """Return each kind of trigger by name, routes by their route, taken as it stands: {name} may be a path variable."""
+    kinds: dict[str, Any] = {}
+    for kind, value in ((each.name, getattr(triggers, each.name)) for each in fields(triggers)):
+        if isinstance(value, tuple):
+            key = "route" if kind == "http" else "name"
+            kinds[kind] = {getattr(each, key): _without(_plain(each, filled), key) for each in value}
+        else:
+            kinds[kind] = _plain(value, filled)
+    return kinds
+
+
+def _plain(value: Any, filled: Callable[[str], str]) -> Any:
+    """Return a table of settings as JSON, with its placeholders filled in."""
+    if isinstance(value, str):
+        return filled(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(item, filled) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(item, filled) for item in value]
+    if is_dataclass(value):
+        return {each.name: _plain(getattr(value, each.name), filled) for each in fields(value)}
+    return value
+
+
+def _without(item: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in item.items() if name != key}
 
 
 def _artifact(published: PublishedArtifact) -> dict[str, Any]:

@@ -20,12 +20,16 @@ class Ledger:
     owner: str
     """The account the bucket must belong to."""
 
+    def rows(self) -> tuple[Mapping[str, Any], ...]:
+        """Return every row, the oldest first."""
+        with self._asking("reading the releases"):
+            return tuple(map(self._read, sorted(self._keys())))
+
     def newest(self) -> Mapping[str, Any] | None:
         """Return the newest row, or None before the first release."""
         with self._asking("reading the newest release"):
-            pages = self.s3.get_paginator("list_objects_v2").paginate(**self._bucket, Prefix=_FOLDER)
-            keys = [each["Key"] for page in pages for each in page.get("Contents", ())]
-            return self._read(max(keys)) if keys else None
+            newest = max(self._keys(), default=None)
+            return self._read(newest) if newest else None
 
     def record(self, release: Release) -> str:
         """Write ``release`` and return its key; a row is never written twice."""
@@ -39,6 +43,10 @@ class Ledger:
                 if self._read(key) != json.loads(body):
                     raise
         return key
+
+    def _keys(self) -> list[str]:
+        pages = self.s3.get_paginator("list_objects_v2").paginate(**self._bucket, Prefix=_FOLDER)
+        return [each["Key"] for page in pages for each in page.get("Contents", ())]
 
     @property
     def _bucket(self) -> dict[str, str]:

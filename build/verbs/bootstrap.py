@@ -28,7 +28,7 @@ def bootstrap(root: Path, env: str) -> None:
         inputs.write_text(json.dumps(_inputs(workspace, state, aws), indent=2), encoding="utf-8")
         with show.stage("plan"):
             planned = terraform.plan(inputs)
-        show.plan(planned)
+        show.plan(planned.changes)
         if not planned.is_empty:
             with show.stage("apply"):
                 terraform.apply(planned)

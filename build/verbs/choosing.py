@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from build.errors import InputError
 from build.model import FunctionSpec, Workspace
-from build.project.naming import did_you_mean, kebab_problem
+from build.rules.words import did_you_mean, kebab_problem
 
 
 def function_named(workspace: Workspace, name: str) -> FunctionSpec:

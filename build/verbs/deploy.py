@@ -1,6 +1,5 @@
 """Change an env: `plan`, `deploy`, `destroy`."""
 
-import sys
 from pathlib import Path
 
 from build import report
@@ -9,31 +8,50 @@ from build.project.discovery import discover
 from build.results import Deployed
 
 
-def plan(root: Path, env: str) -> None:
-    """Show what a deploy would change."""
+def plan(root: Path, env: str, *, out: str, fail_on: str, as_json: bool, every_stack: bool) -> None:
+    """Show what a deploy would change; raise FindingsError if that is as bad as ``fail_on``."""
     from build import pipeline
+    from build.review import rules, shapes, terminal
 
     workspace, show = discover(root, env), report.Reporter()
+    known = ("", "look", "dangerous")
+    if fail_on not in known:
+        raise InputError(f"--fail-on: expected look or dangerous, got {fail_on}", hint="run `invoke --help plan`")
     if workspace.is_empty:
         _say_nothing_to_deploy(show, env)
         return
     with pipeline.alone(workspace):
-        made = pipeline.plan(workspace, show)
-    sys.stdout.write("".join(f"{line}\n" for line in report.plan_lines(made.plan)))
+        _, review = pipeline.plan(workspace, show, every_stack=every_stack, out=Path(out) if out else None)
+    if as_json:
+        report.print_json(shapes.to_json(review))
+    else:
+        report.print_lines(terminal.lines(review), lambda console: terminal.show(review, console))
+        show.note(f"to look at in a browser: .artifacts/{env}/review.html")
+    if fail_on and rules.fails(review, fail_on):
+        raise FindingsError(
+            f"the plan of {env} is {review.verdict}",
+            facts=[f"{each.subject}: {each.text}" for each in review.reasons if each.verdict == review.verdict],
+            hint=f"see .artifacts/{env}/review.html, then run `invoke deploy --env {env}` if that is meant",
+        )
 
 
-def deploy(root: Path, env: str, *, as_json: bool, allow_delete: bool) -> None:
+def deploy(
+    root: Path, env: str, *, saved: str, replan: bool, as_json: bool, allow_delete: bool, every_stack: bool
+) -> None:
     """Deploy, and show what runs."""
     from build import pipeline
 
     workspace, show = discover(root, env), report.Reporter()
-    if workspace.is_empty:
+    if workspace.is_empty and not saved:
         _say_nothing_to_deploy(show, env)
         if as_json:
-            report.print_json({"release": None, "http_api_url": None, "functions": [], "layers": []})
+            report.print_json({"release": None, "http_api_urls": [], "functions": [], "layers": []})
         return
     with pipeline.alone(workspace):
-        done = pipeline.deploy(workspace, show, allow_delete=allow_delete)
+        if saved:
+            done = pipeline.deploy_saved(workspace, show, Path(saved), allow_delete=allow_delete, replan=replan)
+        else:
+            done = pipeline.deploy(workspace, show, allow_delete=allow_delete, every_stack=every_stack)
     if as_json:
         report.print_json(_deployed_json(done))
     else:
@@ -64,7 +82,7 @@ def _say_nothing_to_deploy(show: report.Reporter, env: str) -> None:
 
 
 def _deployed_json(done: Deployed) -> dict[str, object]:
-    made, answers = done.planned.built.build, {answer.name: answer for answer in done.answers}
+    artifacts, answers = done.planned.artifacts, {answer.name: answer for answer in done.answers}
     uploaded = {each.artifact.key for each in done.planned.published if each.uploaded}
     functions = []
     for rollout in done.rollouts:
@@ -72,7 +90,7 @@ def _deployed_json(done: Deployed) -> dict[str, object]:
         answer = answers.get(name)
         functions.append(
             {
-                **report.artifact_json(made.functions[name]),
+                **report.artifact_json(artifacts[f"functions/{name}"]),
                 "changed": name in uploaded or rollout.moved,
                 "version": rollout.live,
                 "alias": "live",
@@ -87,20 +105,21 @@ def _deployed_json(done: Deployed) -> dict[str, object]:
             "alias": None,
             "answer": None,
         }
-        for each in made.layer_artifacts
+        for each in (published.artifact for published in done.planned.published)
+        if each.identity.startswith("layers/")
     ]
     release = done.release.id if done.release else None
-    url = done.outputs.http_api_url
-    return {"release": release, "http_api_url": url, "functions": functions, "layers": layers}
+    urls = list(done.outputs.http_api_urls)
+    return {"release": release, "http_api_urls": urls, "functions": functions, "layers": layers}
 
 
 def _print_deployed(done: Deployed) -> None:
-    specs = {spec.name: spec for spec in done.planned.built.workspace.functions}
+    specs = {spec.name: spec for spec in done.planned.workspace.functions}
     answers = {answer.name: answer for answer in done.answers}
     rows = []
     for rollout in done.rollouts:
         name = rollout.function.name
-        spec, artifact = specs[name], done.planned.built.build.functions[name]
+        spec, artifact = specs[name], done.planned.artifacts[f"functions/{name}"]
         rows.append(
             (
                 name,
@@ -123,7 +142,8 @@ def _print_deployed(done: Deployed) -> None:
                 f"warning: {rollout.function.name}:live stays at version {rollout.live}, to which it was moved after "
                 f"version {rollout.version} was released"
             )
-    if done.outputs.http_api_url and not done.planned.built.workspace.env.is_local:
-        show.note(f"HTTP API {done.outputs.http_api_url}")
+    if not done.planned.workspace.env.is_local:
+        for url in done.outputs.http_api_urls:
+            show.note(f"HTTP API {url}")
     if done.release:
         show.note(f"release {done.release.id}")

@@ -241,6 +241,41 @@ def test_a_redrive_policy_comes_back_as_terraform_writes_it(client, is_mended):
         still_broken(got != policy, "write_redrive_policy_compactly")
 
 
+def test_a_queue_says_who_may_give_messages_up_to_it(client, is_mended):
+    sqs = client("sqs")
+    policy = json.dumps(
+        {"redrivePermission": "byQueue", "sourceQueueArns": [f"arn:aws:sqs:us-east-1:{ACCOUNT}:orders"]}
+    )
+    url = sqs.create_queue(QueueName="dead", Attributes={"RedriveAllowPolicy": policy})["QueueUrl"]
+
+    def told():
+        return sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"].get("RedriveAllowPolicy")
+
+    if not is_mended:
+        still_broken(told() != policy, "keep_policies_of_queues")
+        return
+    assert told() == policy
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "40"})
+    assert told() == policy
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedriveAllowPolicy": ""})
+    assert told() is None
+
+
+def test_a_queue_keeps_its_policy_when_something_else_changes(client, is_mended):
+    sqs = client("sqs")
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    url = sqs.create_queue(QueueName="dead", Attributes={"Policy": policy})["QueueUrl"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "40"})
+    got = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"].get("Policy")
+    if is_mended:
+        assert got == policy
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
+        assert "Policy" not in sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    else:
+        still_broken(got != policy, "keep_policies_of_queues")
+
+
 class LateList(list[Any]):
     """Messages; whoever has walked over all of them meets another thread that sends one more."""
 

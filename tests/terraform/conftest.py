@@ -18,6 +18,7 @@ import pytest
 from build.infra.binary import terraform_binary
 from build.infra.mirrors import provider_source
 from build.process import Completed, run, start
+from tests.checkout import without_own_terraform
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,6 +40,7 @@ class Copy:
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
     root = tmp_path_factory.mktemp("copy")
     shutil.copytree(ROOT / "terraform", root / "terraform", ignore=shutil.ignore_patterns(".terraform"))
+    without_own_terraform(root)
     environ = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_CLI_ARGS"))},
         "CHECKPOINT_DISABLE": "1",

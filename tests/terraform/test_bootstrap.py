@@ -28,6 +28,9 @@ pytestmark = pytest.mark.slow
 ARTIFACTS, STATE = "shop-local-artifacts-123456789012-us-east-1", "slipway-local-terraform-state-123456789012"
 ROLE = "arn:aws:iam::123456789012:role"
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:shop-local-orders"
+SCHEDULE = "arn:aws:scheduler:us-east-1:123456789012:schedule/shop-local-orders-nightly"
+UPLOADS = "arn:aws:s3:::shop-local-orders-uploads-123456789012"
+IMAGES = "arn:aws:ecr:us-east-1:123456789012:repository/shop-local/orders"
 BOUNDARY = "arn:aws:iam::123456789012:policy/shop-local.boundary"
 SETTINGS = f"""
 name = "shop"
@@ -169,12 +172,19 @@ def holds(condition: Mapping[str, Mapping[str, Any]], context: Mapping[str, str]
     )
 
 
-def may(runs: Runs, address: str, action: str, resource: str, **context: str) -> bool:
-    """Judge a request by one policy of the plan, as IAM does: a Deny that fits beats every Allow."""
+def statements_of(runs: Runs, role: str) -> list[dict[str, Any]]:
+    """What the policies of a role say, all together."""
+    addresses = [each for each in runs.planned if each.startswith(f'aws_iam_policy.github["{role}-')]
+    assert 1 <= len(addresses) <= 10, "IAM attaches ten policies to a role"
+    return [each for address in addresses for each in json.loads(runs.planned[address]["policy"])["Statement"]]
+
+
+def may(runs: Runs, role: str, action: str, resource: str, **context: str) -> bool:
+    """Judge a request by the policies of the plan, as IAM does: a Deny that fits beats every Allow."""
     keys = {key.replace("_", ":", 1): value for key, value in context.items()}
     effects = {
         statement["Effect"]
-        for statement in json.loads(runs.planned[address]["policy"])["Statement"]
+        for statement in statements_of(runs, role)
         if any(fnmatchcase(action, each) for each in listed(statement["Action"]))
         and any(fnmatchcase(resource, each) for each in listed(statement["Resource"]))
         and holds(statement.get("Condition", {}), keys)
@@ -182,7 +192,7 @@ def may(runs: Runs, address: str, action: str, resource: str, **context: str) ->
     return effects == {"Allow"}
 
 
-PLAN, DEPLOY = (f'aws_iam_role_policy.github["{role}"]' for role in ("plan", "deploy"))
+PLAN, DEPLOY = "plan", "deploy"
 STATE_OBJECT = f"arn:aws:s3:::{STATE}/slipway/local.tfstate"
 
 
@@ -212,6 +222,28 @@ STATE_OBJECT = f"arn:aws:s3:::{STATE}/slipway/local.tfstate"
         ("iam:UpdateAssumeRolePolicy", f"{ROLE}/shop-local-eu.deploy", False, False),
         ("iam:CreatePolicyVersion", BOUNDARY, False, False),
         ("sqs:CreateQueue", "arn:aws:sqs:us-east-1:123456789012:shop-local-orders-incoming", False, True),
+        ("sns:CreateTopic", "arn:aws:sns:us-east-1:123456789012:shop-local-orders-prices", False, True),
+        ("sns:DeleteTopic", "arn:aws:sns:us-east-1:123456789012:prices", False, False),
+        ("events:PutRule", "arn:aws:events:us-east-1:123456789012:rule/shop-local-orders-paid", False, True),
+        ("events:PutTargets", "arn:aws:events:us-east-1:123456789012:rule/shop/shop-local-orders-paid", False, True),
+        ("events:DeleteRule", "arn:aws:events:us-east-1:123456789012:rule/payments", False, False),
+        ("scheduler:GetSchedule", f"{SCHEDULE}/shop-local-orders-nightly", True, True),
+        ("scheduler:CreateSchedule", f"{SCHEDULE}/shop-local-orders-nightly", False, True),
+        ("kinesis:CreateStream", "arn:aws:kinesis:us-east-1:123456789012:stream/shop-local-orders-clicks", False, True),
+        ("kinesis:GetRecords", "arn:aws:kinesis:us-east-1:123456789012:stream/shop-local-orders-clicks", False, False),
+        ("dynamodb:CreateTable", "arn:aws:dynamodb:us-east-1:123456789012:table/shop-local-orders-stock", False, True),
+        ("dynamodb:GetItem", "arn:aws:dynamodb:us-east-1:123456789012:table/shop-local-orders-stock", False, False),
+        ("dynamodb:DeleteTable", "arn:aws:dynamodb:us-east-1:123456789012:table/stock", False, False),
+        ("s3:GetBucketPolicy", UPLOADS, True, True),
+        ("s3:PutBucketPolicy", UPLOADS, False, True),
+        ("s3:GetObject", f"{UPLOADS}/order.csv", False, False),
+        ("s3:PutBucketPolicy", "arn:aws:s3:::uploads", False, False),
+        ("ecr:DescribeRepositories", IMAGES, True, True),
+        ("ecr:CreateRepository", IMAGES, False, True),
+        ("ecr:BatchDeleteImage", IMAGES, False, False),
+        ("ecr:DeleteRepository", IMAGES.replace("shop", "else"), False, False),
+        ("lambda:PutProvisionedConcurrencyConfig", f"{FUNCTION}:live", False, True),
+        ("lambda:UpdateFunctionEventInvokeConfig", f"{FUNCTION}:live", False, True),
         ("apigateway:GET", "arn:aws:apigateway:us-east-1::/apis/a1", True, True),
         ("apigateway:POST", "arn:aws:apigateway:us-east-1::/apis", False, True),
     ],
@@ -233,6 +265,44 @@ def test_a_deploy_passes_roles_to_lambda_only(runs):
     role = f"{ROLE}/shop-local-orders"
     assert may(runs, DEPLOY, "iam:PassRole", role, iam_PassedToService="lambda.amazonaws.com")
     assert not may(runs, DEPLOY, "iam:PassRole", role, iam_PassedToService="ec2.amazonaws.com")
+
+
+def test_a_deploy_scales_functions_and_nothing_else(runs):
+    target = "arn:aws:application-autoscaling:us-east-1:123456789012:scalable-target/1"
+    context = {"application-autoscaling_service-namespace": "lambda"}
+    register = "application-autoscaling:RegisterScalableTarget"
+    assert may(runs, DEPLOY, register, target, **context)
+    assert not may(runs, DEPLOY, register, target, **{**context, "application-autoscaling_service-namespace": "ecs"})
+    assert not may(runs, PLAN, register, target, **context)
+
+
+@pytest.mark.parametrize(("action", "planning"), [("kms:Decrypt", True), ("kms:Encrypt", False)])
+def test_keys_are_used_through_lambda_only(runs, action, planning):
+    key = "arn:aws:kms:us-east-1:123456789012:key/1"
+    assert may(runs, DEPLOY, action, key, kms_ViaService="lambda.us-east-1.amazonaws.com")
+    assert may(runs, PLAN, action, key, kms_ViaService="lambda.us-east-1.amazonaws.com") == planning
+    assert not may(runs, DEPLOY, action, key)
+
+
+def test_a_deploy_passes_roles_of_schedules_to_the_scheduler_only(runs):
+    scheduler = {"iam_PassedToService": "scheduler.amazonaws.com"}
+    assert may(runs, DEPLOY, "iam:PassRole", f"{ROLE}/shop-local-orders-nightly.schedule", **scheduler)
+    assert not may(runs, DEPLOY, "iam:PassRole", f"{ROLE}/shop-local-orders", **scheduler)
+
+
+def test_a_deploy_subscribes_its_own_functions_to_any_topic_and_nobody_else(runs):
+    topic = "arn:aws:sns:us-east-1:123456789012:prices"
+    assert may(runs, DEPLOY, "sns:Subscribe", topic, sns_Protocol="lambda", sns_Endpoint=f"{FUNCTION}:live")
+    assert not may(runs, DEPLOY, "sns:Subscribe", topic, sns_Protocol="https", sns_Endpoint="https://example.com")
+    assert not may(runs, DEPLOY, "sns:Subscribe", topic, sns_Protocol="lambda", sns_Endpoint="else")
+
+
+def test_a_deploy_sets_notifications_of_this_accounts_buckets_but_not_of_its_own_two(runs):
+    notify, here = "s3:PutBucketNotification", {"aws_ResourceAccount": "123456789012"}
+    assert may(runs, DEPLOY, notify, "arn:aws:s3:::uploads", **here)
+    assert not may(runs, DEPLOY, notify, "arn:aws:s3:::uploads", aws_ResourceAccount="1" * 12)
+    assert not may(runs, DEPLOY, notify, f"arn:aws:s3:::{ARTIFACTS}", **here)
+    assert not may(runs, PLAN, notify, "arn:aws:s3:::uploads", **here)
 
 
 def test_a_deploy_maps_queues_to_its_own_functions_only(runs):

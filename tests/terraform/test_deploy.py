@@ -28,6 +28,7 @@ from build.infra.terraform import TerraformAdapter
 from build.local import cloud as embedded
 from build.model import Env
 from build.results import Outputs, Plan
+from tests.checkout import without_own_terraform
 from tests.terraform.conftest import ROOT
 
 pytestmark = pytest.mark.slow
@@ -95,6 +96,7 @@ class Deployed:
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     root = tmp_path_factory.mktemp("repository")
     shutil.copytree(ROOT / "terraform", root / "terraform", ignore=shutil.ignore_patterns(".terraform"))
+    without_own_terraform(root)
     cloud, _ = embedded.ensure(root)
     env = Env(name="local", region="us-east-1", account_id="123456789012", artifact_bucket=BUCKET)
     account = Account(root, embedded.isolated(os.environ, cloud, env))
@@ -214,7 +216,7 @@ def test_a_deploy_gives_out_versions_logs_queues_and_the_url(deployed):
     assert orders.version == "1"
     assert orders.log_group == "/aws/lambda/slipway-local-orders"
     assert orders.queue_urls["incoming"].endswith("/slipway-local-orders-incoming")
-    assert deployed.outputs.http_api_url
+    assert deployed.outputs.http_api_urls
     assert {change.actions for change in deployed.plan.changes} == {("create",)}
 
 

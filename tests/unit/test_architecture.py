@@ -15,7 +15,8 @@ BUILD = ROOT / "build"
 MODULES = sorted(BUILD.rglob("*.py"))
 
 LEVELS = [
-    "digest errors",
+    "digest errors rules",
+    "triggers options",
     "model",
     "results",
     "process",
@@ -28,9 +29,11 @@ LEVELS = [
     "inspection",
     "infra",
     "release",
+    "review",
     "local",
-    "report",
-    "doctor making",
+    "github report",
+    "doctor making estate",
+    "approval reviews",
     "pipeline",
     "verbs",
     "__main__",

@@ -8,11 +8,13 @@ import pytest
 from build.checks.actions import Models
 from build.checks.clients import Call
 from build.checks.grants import compare, lines_for, matches
-from build.model import Permission, QueueTrigger
+from build.options import Network, Options, Permission
+from build.triggers import QueueTrigger, Triggers
 from tests.builders import function_spec, layer_spec, make_workspace, write_files
 
 MODELS = Models()
-QUEUE = QueueTrigger(name="q", batch_size=1, batch_window_s=0, max_receive_count=5, max_concurrency=None)
+NOTHING = Triggers()
+QUEUE = Triggers(queue=(QueueTrigger(name="q"),))
 
 
 def needs(service, path, *, is_resource=False):
@@ -115,12 +117,12 @@ def test_patterns_are_matched_as_iam_does(pattern, action, does):
 
 @pytest.fixture
 def compared(tmp_path):
-    def run(source, *granted, queues=(), layer=""):
+    def run(source, *granted, triggers=NOTHING, layer="", **options):
         write_files(tmp_path / "functions/orders", {"src/app.py": f"import boto3\n{source}\n"})
         write_files(tmp_path / "layers/data", {"src/data/__init__.py": f"import boto3\n{layer}\n"})
-        permissions = (Permission(actions=granted, resources=("arn:x",), reason=None),) if granted else ()
+        permissions = (Permission(actions=granted, resources=("arn:x",), reason="why"),) if granted else ()
         spec = function_spec(tmp_path / "functions/orders", layers=("data", "arn:aws:lambda:x:1:layer:y:1"))
-        spec = replace(spec, permissions=permissions, queues=queues)
+        spec = replace(spec, options=Options(permissions=permissions, **options), triggers=triggers)
         workspace = make_workspace(tmp_path, functions=(spec,), layers=(layer_spec(tmp_path / "layers/data"),))
         return compare(spec, workspace, MODELS.needs_of)
 
@@ -157,8 +159,37 @@ def test_what_slipway_grants_is_granted_and_never_unused(compared):
 
 
 def test_what_slipway_grants_for_queues_is_granted_and_never_unused(compared):
-    found = compared("boto3.client('sqs').delete_message()", "sqs:ReceiveMessage", queues=(QUEUE,))
+    found = compared("boto3.client('sqs').delete_message()", "sqs:ReceiveMessage", triggers=QUEUE)
     assert (found.missing, found.unused) == ((), ())
+
+
+def test_what_slipway_grants_says_what_for(compared):
+    found = compared("boto3.client('sqs').delete_message()", triggers=QUEUE)
+    assert [each.granted_by for each in found.needed] == ["Slipway, for its queues"]
+
+
+def test_a_managed_policy_of_aws_grants_what_it_allows(compared):
+    source = "boto3.client('kinesis').get_records()\nboto3.client('s3').get_object()"
+    found = compared(source, managed_policies=("service-role/AWSLambdaKinesisExecutionRole",))
+    assert [each.granted_by for each in found.needed] == ["service-role/AWSLambdaKinesisExecutionRole", None]
+    assert found.unclear == ()
+
+
+def test_a_managed_policy_of_ones_own_may_grant_anything_and_that_is_told(compared):
+    policy = "arn:aws:iam::123456789012:policy/orders"
+    found = compared("boto3.client('s3').get_object()", "s3:PutObject", managed_policies=(policy,))
+    assert [each.granted_by for each in found.needed] == [f"{policy}, perhaps"]
+    (unclear,) = found.unclear
+    assert (unclear.place, unclear.why) == (
+        "functions/orders/function.toml",
+        f"what the managed policy {policy} allows is",
+    )
+
+
+def test_what_only_lambda_may_do_with_the_role_is_not_granted_to_the_code(compared):
+    network = Network(subnet_ids=("subnet-1",), security_group_ids=("sg-1",))
+    found = compared("boto3.client('ec2').describe_subnets()", network=network)
+    assert [each.actions for each in found.missing] == [("ec2:DescribeSubnets",)]
 
 
 def test_a_name_for_two_clients_has_the_methods_of_both(compared):

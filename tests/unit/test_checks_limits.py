@@ -5,21 +5,11 @@ import pytest
 
 from build.checks import check, provider
 from build.checks.limits import ADDED_ENVIRONMENT_BYTES, environment_bytes, policy_chars
-from build.model import (
-    Architecture,
-    Build,
-    Finding,
-    FunctionSpec,
-    HttpTrigger,
-    Permission,
-    QueueTrigger,
-    Runtime,
-    Severity,
-    Target,
-    Workspace,
-)
-from build.project import quotas
+from build.model import Architecture, Build, Finding, FunctionSpec, Runtime, Severity, Target, Workspace
+from build.options import Options, Permission, Secret
+from build.rules import quotas
 from build.store.objects import Store
+from build.triggers import HttpTrigger, QueueTrigger, Triggers
 from tests.builders import function_spec, layer_spec, make_workspace, write_files
 
 X86 = Architecture.X86_64
@@ -75,7 +65,14 @@ def test_six_layers_are_one_too_many(tmp_path):
 
 def test_environment_variables_count_as_the_json_that_lambda_measures(tmp_path):
     spec = replace(function(tmp_path), environment={"AA": 'é"', "BB": "{env}"})
-    assert environment_bytes(spec) == len('{"AA":"é\\"","BB":"{env}"}'.encode())
+    assert environment_bytes(spec, of_one(spec)) == len('{"AA":"é\\"","BB":"{env}"}'.encode())
+
+
+def test_the_arns_of_secrets_count_as_the_environment_variables_they_are(tmp_path):
+    secrets = {"TOKEN": Secret(arn="arn:aws:ssm:{region}:{account}:parameter/x")}
+    spec = replace(function(tmp_path), options=Options(secrets=secrets))
+    filled = '{"TOKEN":"arn:aws:ssm:eu-central-1:123456789012:parameter/x"}'
+    assert environment_bytes(spec, of_one(spec)) == len(filled)
 
 
 def test_too_many_environment_variables_name_the_largest(tmp_path):
@@ -96,37 +93,42 @@ def permission(resources: int) -> Permission:
 
 
 def test_a_role_policy_counts_with_its_placeholders_filled_in(tmp_path):
-    few, more = (replace(function(tmp_path), permissions=(permission(n),)) for n in (1, 2))
+    few, more = (replace(function(tmp_path), options=Options(permissions=(permission(n),))) for n in (1, 2))
     grown = policy_chars(more, of_one(more)) - policy_chars(few, of_one(few))
     assert grown == len(',"arn:aws:dynamodb:eu-central-1:123456789012:table/orders-0001"')
 
 
+def test_what_slipway_grants_by_itself_counts(tmp_path):
+    bare = function(tmp_path)
+    traced = replace(bare, options=Options(tracing=True))
+    added = ',{"Effect":"Allow","Action":["xray:PutTelemetryRecords","xray:PutTraceSegments"],"Resource":["*"]}'
+    assert policy_chars(traced, of_one(traced)) - policy_chars(bare, of_one(bare)) == len(added)
+
+
 def test_a_role_policy_larger_than_iam_stores_is_told(tmp_path):
     spec = function(tmp_path)
-    assert found(of_one(replace(spec, permissions=(permission(150),)))) == ()
-    finding = only(of_one(replace(spec, permissions=(permission(170),))))
+    assert found(of_one(replace(spec, options=Options(permissions=(permission(150),))))) == ()
+    finding = only(of_one(replace(spec, options=Options(permissions=(permission(170),)))))
     assert (finding.rule, finding.severity) == ("policy-size", Severity.ERROR)
     assert finding.message.startswith("expected at most 10240 characters of role policy, got 1")
 
 
 def test_a_function_behind_http_should_not_outlast_its_caller(tmp_path):
-    spec = replace(function(tmp_path), http=(HttpTrigger(route="GET /"),), timeout_s=30)
+    spec = replace(function(tmp_path), triggers=Triggers(http=(HttpTrigger(route="GET /"),)), timeout_s=30)
     assert found(of_one(spec)) == ()
     finding = only(of_one(replace(spec, timeout_s=31)))
     assert (finding.rule, finding.severity) == ("http-timeout", Severity.WARNING)
-    assert found(of_one(replace(spec, timeout_s=31, http=()))) == ()
+    assert found(of_one(replace(spec, timeout_s=31, triggers=Triggers()))) == ()
 
 
 @pytest.mark.parametrize(("reserved", "findings"), [(None, 0), (4, 0), (3, 1)])
 def test_queues_should_not_start_more_invokes_than_are_reserved(tmp_path, reserved, findings):
-    queues = tuple(
-        QueueTrigger(name=name, batch_size=1, batch_window_s=0, max_receive_count=5, max_concurrency=2) for name in "ab"
-    )
-    spec = replace(function(tmp_path), queues=queues, reserved_concurrency=reserved)
+    triggers = Triggers(queue=tuple(QueueTrigger(name=name, max_concurrency=2) for name in "ab"))
+    spec = replace(function(tmp_path), triggers=triggers, reserved_concurrency=reserved)
     assert [finding.rule for finding in found(of_one(spec))] == ["queue-concurrency"] * findings
 
 
 def test_errors_come_before_warnings(tmp_path):
     spec = function(tmp_path, layers=tuple(f"l{n}" for n in range(6)))
-    spec = replace(spec, http=(HttpTrigger(route="GET /"),), timeout_s=900)
+    spec = replace(spec, triggers=Triggers(http=(HttpTrigger(route="GET /"),)), timeout_s=900)
     assert [finding.severity for finding in found(of_one(spec))] == [Severity.ERROR, Severity.WARNING]

@@ -9,9 +9,9 @@ from build.errors import InputError
 from build.locking.locks import read_locks
 from build.model import Architecture, Artifact, Build, Distribution, Finding, FunctionSpec, Severity, Workspace
 from build.packaging.assemble import build_workspace
-from build.project import quotas
 from build.project.discovery import discover
 from build.report import warning_of
+from build.rules import quotas
 from build.store.objects import Store
 from tests.artifacts import make_artifact
 from tests.builders import function_spec, layer_spec, make_workspace, write_files

@@ -297,12 +297,12 @@ def test_outputs_are_read_by_function(root, scripted):
     outputs = adapter(root, scripted).outputs()
     assert outputs.functions["orders"].version == "3"
     assert outputs.functions["orders"].queue_urls == {"incoming": "https://queue"}
-    assert outputs.http_api_url is None
+    assert outputs.http_api_urls == ()
 
 
 def test_an_env_that_was_never_applied_has_no_outputs(root, scripted):
     outputs = adapter(root, scripted).outputs()
-    assert (outputs.functions, outputs.http_api_url) == ({}, None)
+    assert (outputs.functions, outputs.http_api_urls) == ({}, ())
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 
 from build.inspection.contents import read_contents
 from build.inspection.sizes import OWN_SOURCE, shown_bytes, size_tree, sizes_of
-from build.project.quotas import UNZIPPED_BYTES
+from build.rules.quotas import UNZIPPED_BYTES
 from tests.artifacts import make_artifact
 from tests.builders import make_wheel
 

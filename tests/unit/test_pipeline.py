@@ -11,7 +11,7 @@ from invoke.loader import FilesystemLoader
 
 from build import pipeline
 from build.errors import InputError, ToolError
-from build.results import Plan, ResourceChange
+from build.results import ResourceChange
 from tests.builders import make_workspace
 
 ROOT = Path(__file__).parents[2]
@@ -21,13 +21,13 @@ ROLE = ResourceChange(address='module.execution_role["a"].aws_iam_role.this', ac
 
 def test_a_plan_that_deletes_what_nothing_brings_back_is_refused_with_the_way_to_mean_it(tmp_path):
     with pytest.raises(InputError, match="nothing was changed") as caught:
-        pipeline._refuse_losses(Plan(path=tmp_path, changes=(ROLE, QUEUE)), make_workspace(tmp_path))
+        pipeline._refuse_losses((ROLE, QUEUE), make_workspace(tmp_path))
     assert caught.value.facts == (QUEUE.address,)
     assert "invoke deploy --env dev --allow-delete" in caught.value.hint
 
 
 def test_a_plan_that_loses_nothing_is_not(tmp_path):
-    pipeline._refuse_losses(Plan(path=tmp_path, changes=(ROLE,)), make_workspace(tmp_path))
+    pipeline._refuse_losses((ROLE,), make_workspace(tmp_path))
 
 
 def test_a_second_run_on_the_same_env_is_told_of_the_first(tmp_path):

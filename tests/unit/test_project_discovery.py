@@ -100,8 +100,8 @@ def test_an_override_replaces_lists_and_leaves_other_triggers(tmp_path):
         '[[env.prod.triggers.http]]\nroute = "GET /b"\n'
     )
     (prod,) = discover(repository(tmp_path, {"functions/f": text}), "prod").functions
-    assert [http.route for http in prod.http] == ["GET /b"]
-    assert [(queue.name, queue.batch_size, queue.max_receive_count) for queue in prod.queues] == [("q", 10, 5)]
+    assert [http.route for http in prod.triggers.http] == ["GET /b"]
+    assert [(queue.name, queue.batch_size, queue.max_receive_count) for queue in prod.triggers.queue] == [("q", 10, 5)]
 
 
 def test_functions_and_layers_are_sorted_and_carry_their_folders(tmp_path):
@@ -296,41 +296,17 @@ def test_a_layer_must_support_the_functions_runtime_and_architecture_in_every_en
     )
 
 
-@pytest.mark.parametrize(
-    ("first", "second"),
-    [("POST /orders", "POST /orders"), ("GET /orders/{id}", "GET /orders/{order}"), ("$default", "$default")],
-)
-def test_a_route_belongs_to_one_function(tmp_path, first, second):
-    routes = {"a": first, "b": second}
-    files = {f"functions/{n}": f'{FUNCTION}[[triggers.http]]\nroute = "{route}"\n' for n, route in routes.items()}
-    found = fact(repository(tmp_path, files))
-    assert found == f"functions/b/function.toml: triggers.http: `{second}` is taken by `{first}` of functions/a"
-
-
-def test_routes_that_differ_in_method_path_or_greed_are_different(tmp_path):
-    routes = ["GET /a", "POST /a", "GET /b", "GET /a/{x}", "GET /a/{x+}", "$default"]
-    files = {f"functions/f{i}": f'{FUNCTION}[[triggers.http]]\nroute = "{route}"\n' for i, route in enumerate(routes)}
-    assert len(discover(repository(tmp_path, files), "local").functions) == len(routes)
-
-
-@pytest.mark.parametrize(
-    ("queues", "function", "expected"),
-    [
-        ({"a": ["q", "q"]}, "a", "`q` needs the AWS name …-a-q, which `q` of this function has"),
-        ({"a": ["b-q"], "a-b": ["q"]}, "a-b", "`q` needs the AWS name …-a-b-q, which `b-q` of functions/a has"),
-        (
-            {"a": ["q", "q-dead-letter"]},
-            "a",
-            "`q-dead-letter` needs the AWS name …-a-q-dead-letter, which `q` of this function has",
-        ),
-    ],
-)
-def test_two_queues_cannot_have_one_aws_name(tmp_path, queues, function, expected):
+def test_contradictions_within_and_between_functions_are_told_with_the_env_that_has_them(tmp_path):
+    storage = "snap_start = true\nephemeral_storage_mb = 1024\n"
+    route = '[[triggers.http]]\nroute = "GET /"\n'
     files = {
-        f"functions/{name}": FUNCTION + "".join(f'[[triggers.queue]]\nname = "{trigger}"\n' for trigger in triggers)
-        for name, triggers in queues.items()
+        "functions/a": f"{FUNCTION}{route}[env.prod]\n{storage}",
+        "functions/b": FUNCTION + route,
     }
-    assert fact(repository(tmp_path, files)) == f"functions/{function}/function.toml: triggers.queue: {expected}"
+    assert facts(repository(tmp_path, files)) == (
+        "functions/a/function.toml: snap_start: expected an ephemeral_storage_mb of at most 512, got 1024 (env prod)",
+        "functions/b/function.toml: triggers.http: `GET /` is taken by `GET /` of functions/a",
+    )
 
 
 def test_a_function_name_too_long_for_aws_is_told_with_its_longest_aws_name(tmp_path):

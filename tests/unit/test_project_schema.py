@@ -9,61 +9,57 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from build.project import schema, settings
+from tests.builders import write_files
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/reference/settings.md").read_text("utf-8")
-SCHEMAS = {path.name.partition(".")[0]: json.loads(text) for path, text in schema.render().items()}
+RENDERED = schema.render()
+SCHEMAS = {path.name.partition(".")[0]: json.loads(text) for path, text in RENDERED.items()}
 
 
 def rows() -> Iterator[tuple[str, list[str]]]:
-    """Yield (section, cells) of each table row of the page."""
-    section = ""
+    """Yield (heading, cells) of each table row of the page."""
+    heading = ""
     for line in PAGE.splitlines():
-        if line.startswith("## "):
-            section = line[3:].removesuffix(".toml")
+        if line.startswith("#"):
+            heading = line.lstrip("# ")
         elif line.startswith("| `"):
-            yield section, [cell.strip() for cell in line.strip("|").split("|")]
+            yield heading, [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def keys(node: dict[str, Any], whole: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the name of each key that a file may have, as the page spells it, and its schema."""
-    for key, below in node.get("properties", {}).items():
-        found = {**resolved(below, whole), **below}
-        name = f"{prefix}{key}"
-        free = next(iter(found.get("patternProperties", {}).values()), None)
-        if key == "env" and free:
-            yield f"{name}.<env>", found
-            # Overrides repeat the keys of a function, and [defaults] too: the page says so in words.
-            if whole is SCHEMAS["slipway"]:
-                yield from keys(resolved(free, whole), whole, f"{name}.<env>.")
-            continue
-        yield name, found
-        if "items" in found:
-            yield from keys(resolved(found["items"], whole), whole, f"{name}[].")
-        elif key != "defaults":
-            yield from keys(found, whole, f"{name}.")
+ROWS = list(rows())
 
 
-def resolved(node: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
-    return whole["$defs"][node["$ref"].rpartition("/")[2]] if "$ref" in node else node
-
-
-ALL_KEYS = [(file, name, found) for file, whole in SCHEMAS.items() for name, found in keys(whole, whole)]
-ROWS = {(file, cells[0].strip("`¹ ")): cells for file, cells in rows()}
-
-
-@pytest.mark.parametrize("path", schema.render(), ids=str)
-def test_the_committed_schemas_are_current(path):
+@pytest.mark.parametrize(("path", "text"), RENDERED.items(), ids=map(str, RENDERED))
+def test_the_committed_schemas_are_current(path, text):
     committed = ROOT / path
-    current = committed.is_file() and committed.read_text("utf-8") == schema.render()[path]
+    current = committed.is_file() and committed.read_text("utf-8") == text
     assert current, f"{path} is not what build/project/settings.py says: run `invoke dev.schema`"
 
 
-def test_writing_schemas_touches_only_those_that_differ(tmp_path):
+def test_the_tables_of_the_reference_are_current():
+    (text,) = schema.render_page(ROOT).values()
+    assert text == PAGE, "docs/reference/settings.md is not what the settings' types say: run `invoke dev.schema`"
+
+
+def test_writing_touches_only_files_that_differ(tmp_path):
     assert len(schema.write(tmp_path)) == 3
-    (tmp_path / "docs/reference/layer.schema.json").write_text("{}")
+    write_files(tmp_path, {"docs/reference/layer.schema.json": "{}", "docs/reference/settings.md": PAGE})
     assert [path.name for path in schema.write(tmp_path)] == ["layer.schema.json"]
     assert schema.write(tmp_path) == ()
+
+
+def test_only_the_tables_of_the_reference_are_written(tmp_path):
+    page = "Before.\n<!-- keys: layer -->\n| `old` |\n<!-- end -->\nAfter.\n"
+    schema.write(write_files(tmp_path, {"docs/reference/settings.md": page}))
+    first, *table, last = (tmp_path / "docs/reference/settings.md").read_text("utf-8").splitlines()
+    assert (first, last) == ("Before.", "After.")
+    assert [line.partition(" | ")[0] for line in table[3:-1]] == [
+        "| `description`",
+        "| `runtimes`",
+        "| `architectures`",
+        "| `keep`",
+    ]
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
@@ -100,21 +96,54 @@ def test_editors_refuse_what_discovery_refuses(text):
         settings.FUNCTION.validate_python(table)
 
 
-def test_every_key_has_a_row_in_the_reference_and_every_row_a_key():
-    assert {(file, name) for file, name, _ in ALL_KEYS} == set(ROWS)
+@pytest.mark.parametrize(
+    ("heading", "row"),
+    [
+        ("slipway.toml", ["`name`", "string", "required", "kebab-case, up to 20 characters"]),
+        ("slipway.toml", ["`layer_sizes`", "table of integers", "none", "1 … 262144000"]),
+        ("slipway.toml", ["`env.<env>.account_id`", "string", "none", "12 digits"]),
+        ("[http_api]", ["`authorizers.<name>.ttl_s`", "integer", "`0`", "0 … 3600"]),
+        ("function.toml", ["`architecture` ¹", "string", "required, here or in `[defaults]`", "`x86_64`, `arm64`"]),
+        ("function.toml", ["`memory_mb` ¹", "integer", "`256`", "128 … 10240"]),
+        ("function.toml", ["`environment` ¹", "table of strings", "`{}`", ""]),
+        ("function.toml", ["`permissions` ¹", "list of tables", "`[]`", ""]),
+        ("[secrets]", ["`arn`", "string", "required", "ARN of `ssm`, `secretsmanager`"]),
+        ("[provisioned]", ["`schedules[].min`", "integer", "required", "0 or more"]),
+        ("[[triggers.http]]", ["`throttle.burst`", "integer", "required", "1 or more"]),
+        ("[[triggers.queue]]", ["`filters`", "list of tables", "`[]`", "at most 5"]),
+        ("[[triggers.schedule]]", ["`input`", "table", "`{}`", ""]),
+        ("layer.toml", ["`keep`", "list of strings", "`[]`", "`tests`, `stubs`, `native-sources`"]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value[0],
+)
+def test_a_row_of_the_reference_states_type_default_and_range(heading, row):
+    assert (heading, row) in [(where, cells[:4]) for where, cells in ROWS]
 
 
-@pytest.mark.parametrize(("file", "name", "found"), ALL_KEYS, ids=lambda value: value if isinstance(value, str) else "")
-def test_a_row_of_the_reference_states_the_default_and_the_range(file, name, found):
-    _, _, default, values, _ = ROWS[file, name]
-    if "default" in found:
-        assert default == f"`{json.dumps(found['default'])}`"
-    for bound in (found.get("minimum"), found.get("maximum")):
-        assert bound is None or re.search(rf"\b{bound}\b", values)
-    for choice in found.get("enum", ()):
-        assert re.search(rf"\b{re.escape(str(choice))}\b", values)
+def test_the_examples_of_the_reference_are_in_order():
+    examples = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    assert len(examples) > 10
+    for example in examples:
+        if "http_api" in example:
+            settings.SLIPWAY.validate_python(tomllib.loads(f'name = "x"\n{example}'))
+        else:
+            settings.FUNCTION.validate_python(tomllib.loads(f'description = "x"\n{example}'))
+
+
+def test_every_key_has_a_row_and_every_row_says_what_it_is_for():
+    named = {part.removesuffix("[]") for _, cells in ROWS for part in cells[0].strip("`¹ ").split(".")}
+    assert set(keys_anywhere(list(SCHEMAS.values()))) - named == set()
+    assert len({(heading, cells[0]) for heading, cells in ROWS}) == len(ROWS)
+    assert [cells for _, cells in ROWS if not cells[4]] == []
+
+
+def keys_anywhere(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        yield from node.get("properties", {})
+    for below in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from keys_anywhere(below)
 
 
 def test_rows_marked_as_defaults_are_those_that_defaults_may_give():
-    marked = {cells[0].strip("`¹ ") for file, cells in rows() if "¹" in cells[0]}
+    marked = {cells[0].strip("`¹ ").removesuffix(".<VARIABLE>") for _, cells in ROWS if "¹" in cells[0]}
     assert marked == set(SCHEMAS["slipway"]["$defs"]["FunctionSettings"]["properties"])

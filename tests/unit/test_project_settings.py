@@ -1,17 +1,24 @@
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from build.project import problems, quotas, settings
+from build.project import problems, settings
+from build.rules import quotas
+
+
+@cache
+def schema_of(adapter):
+    return adapter.json_schema()
 
 
 def lines(text: str, adapter=settings.FUNCTION) -> list[str]:
     try:
         adapter.validate_python(tomllib.loads(text))
     except ValidationError as error:
-        return list(problems.lines("f.toml", error, adapter.json_schema()))
+        return list(problems.lines("f.toml", error, schema_of(adapter)))
     return []
 
 
@@ -111,7 +118,7 @@ def test_every_key_of_a_function_is_accepted_at_the_ends_of_its_range():
         ("[env.prod]\nenv = {}", "env.prod.env: unknown key"),
         ("[env.Prod]\ntimeout_s = 1", "env.Prod: expected kebab-case"),
         ('[triggers.http]\nroute = "GET /"', "triggers.http: expected a list, got a table; write [[triggers.http]]"),
-        ("[[triggers.cron]]\nx = 1", "triggers.cron: unknown key; known here: http, queue"),
+        ("[[triggers.cron]]\nx = 1", "triggers.cron: unknown key; known here: http, url, queue,"),
     ],
 )
 def test_a_wrong_value_says_where_what_is_expected_and_what_is_there(text, expected):
@@ -150,7 +157,7 @@ def test_a_route_that_api_gateway_takes_is_taken(route):
     ("text", "expected"),
     [
         ("batch_size = 0", "triggers.queue[0].batch_size: expected 1 … 10000, got 0"),
-        ("batch_size = 11", "triggers.queue[0]: a batch_size above 10 needs a batch_window_s of at least 1"),
+        ("batch_size = 11", "triggers.queue[0]: expected a batch_window_s of at least 1 with a batch_size above"),
         ("batch_window_s = 301", "triggers.queue[0].batch_window_s: expected 0 … 300, got 301"),
         ("max_receive_count = 0", "triggers.queue[0].max_receive_count: expected 1 … 1000, got 0"),
         ("max_concurrency = 1", "triggers.queue[0].max_concurrency: expected 2 … 1000, got 1"),
@@ -160,6 +167,143 @@ def test_a_route_that_api_gateway_takes_is_taken(route):
 )
 def test_a_queue_that_lambda_would_refuse_is_refused(text, expected):
     assert line(f'[[triggers.queue]]\nname = "q"\n{text}').startswith(f"f.toml: {expected}")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('arn = "arn:aws:sns:{region}:{account}:x"', "triggers.queue[0].arn: expected an ARN of sqs, or {custom.NAME}"),
+        ('arn = "arn:aws:sqs:{region}:{account}:x"\nfifo = true', "triggers.queue[0]: expected fifo only for a queue"),
+        ("fifo = true\nbatch_size = 11", "triggers.queue[0]: expected a batch_size up to 10 and no batch_window_s"),
+        ("fifo = true\nbatch_window_s = 1", "triggers.queue[0]: expected a batch_size up to 10 and no batch_window_s"),
+        (f"filters = [{', '.join(['{}'] * 6)}]", "triggers.queue[0].filters: expected at most 5, got 6"),
+        ('filters = ["x"]', 'triggers.queue[0].filters[0]: expected a table, got "x"'),
+        ('enabled = "yes"', 'triggers.queue[0].enabled: expected true or false, got "yes"'),
+    ],
+)
+def test_a_queue_that_exists_or_keeps_order_has_rules_of_its_own(text, expected):
+    assert line(f'[[triggers.queue]]\nname = "q"\n{text}').startswith(f"f.toml: {expected}")
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ("[triggers.url]", "triggers.url.auth: missing"),
+        ('[triggers.url]\nauth = "NONE"', "triggers.url.auth: expected one of iam, none, got"),
+        ('[triggers.url]\nauth = "none"', 'triggers.url: expected reason = "…" with auth = "none"'),
+        ('[[triggers.url]]\nauth = "iam"', "triggers.url: expected a table, got a list; write [triggers.url] once"),
+        ('[triggers.url]\nauth = "iam"\ncors = {}', "triggers.url.cors.allow_origins: missing"),
+        (
+            '[triggers.url]\nauth = "iam"\ncors = { allow_origins = ["*"], allow_credentials = true }',
+            "triggers.url.cors: expected origins by name with allow_credentials, as browsers demand, got *",
+        ),
+        ('[[triggers.http]]\nroute = "GET /"\nscopes = ["x"]', "triggers.http[0]: expected scopes only with an author"),
+        (
+            '[[triggers.http]]\nroute = "GET /"\nthrottle = { rate_per_s = 1 }',
+            "triggers.http[0].throttle.burst: missing",
+        ),
+        ('[[triggers.topic]]\nname = "t"\nfilter = "x"', 'triggers.topic[0].filter: expected a table, got "x"'),
+        ('[[triggers.topic]]\nname = "t"\nfilter_scope = "head"', "triggers.topic[0].filter_scope: expected one of"),
+        ('[[triggers.event]]\nname = "e"', "triggers.event[0].pattern: missing"),
+        ('[[triggers.event]]\nname = "e"\npattern = {}\nretries = 186', "triggers.event[0].retries: expected 0 … 185"),
+        (
+            '[[triggers.event]]\nname = "e"\npattern = {}\nbus = "a b"',
+            "triggers.event[0].bus: expected the name or ARN",
+        ),
+        ('[[triggers.schedule]]\nname = "s"', "triggers.schedule[0].expression: missing"),
+        (
+            '[[triggers.schedule]]\nname = "s"\nexpression = "rate(1 day)"\ntimezone = "Berlin"',
+            "triggers.schedule[0].timezone: expected a time zone such as",
+        ),
+        (
+            '[[triggers.bucket]]\nname = "b"\nevents = []',
+            "triggers.bucket[0].events: expected at least 1, got an empty",
+        ),
+        ('[[triggers.bucket]]\nname = "b"\nevents = ["put"]', "triggers.bucket[0].events[0]: expected an event of S3"),
+        ('[[triggers.stream]]\nname = "s"', "triggers.stream[0].source: missing"),
+        (
+            '[[triggers.stream]]\nname = "s"\nsource = "dynamodb"',
+            "triggers.stream[0]: expected partition_key for the table that is made, or arn, got neither",
+        ),
+        (
+            '[[triggers.stream]]\nname = "s"\nsource = "kinesis"\npartition_key = "id"',
+            "triggers.stream[0]: expected partition_key and sort_key only for a table that is made, got kinesis",
+        ),
+        (
+            '[[triggers.load_balancer]]\nname = "l"\npaths = ["/"]',
+            "triggers.load_balancer[0]: expected listener_arn, priority and one of paths, hosts, methods together",
+        ),
+        (
+            '[[triggers.load_balancer]]\nname = "l"\nmethods = ["get"]',
+            "triggers.load_balancer[0].methods: expected one of DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT, got",
+        ),
+        ('[secrets.TOKEN]\narn = "token"', "secrets.TOKEN.arn: expected an ARN of ssm or secretsmanager"),
+        ('[secrets.AWS_REGION]\narn = "{custom.token}"', "secrets.AWS_REGION: is set by Lambda"),
+        ('[network]\nsubnet_ids = ["subnet-1"]', "network.security_group_ids: missing"),
+        (
+            '[network]\nsubnet_ids = []\nsecurity_group_ids = ["sg-1"]',
+            "network.subnet_ids: expected at least 1, got an empty list",
+        ),
+        (
+            f'[network]\nsubnet_ids = ["subnet-1"]\nsecurity_group_ids = {[f"sg-{number}" for number in range(6)]}',
+            "network.security_group_ids: expected at most 5, got 6",
+        ),
+        ('[file_system]\narn = "{custom.files}"\nmount = "/data"', "file_system.mount: expected a folder of /mnt"),
+        ("[asynchronous]\nretries = 3", "asynchronous.retries: expected 0 … 2, got 3"),
+        ('[asynchronous]\non_failure = "topic"', 'asynchronous.on_failure: expected "queue", or an ARN of sqs or sns'),
+        ("[provisioned]\nconcurrency = 0", "provisioned.concurrency: expected at least 1, got 0"),
+        ("[provisioned]\nconcurrency = 5\nmax = 4", "provisioned: expected a max of at least concurrency, 5, got 4"),
+        (
+            '[provisioned]\nconcurrency = 1\nschedules = [{name="s",expression="rate(1 day)",min=1,max=2}]',
+            "provisioned: expected max beside schedules, got none",
+        ),
+        (
+            '[provisioned]\nconcurrency = 1\nmax = 9\nschedules = [{name="s",expression="rate(1 day)",min=3,max=2}]',
+            "provisioned.schedules[0]: expected a max of at least min, 3, got 2",
+        ),
+        ("[alarms]\nduration_percent = 101", "alarms.duration_percent: expected 1 … 100, got 101"),
+        ('tags = { "aws:x" = "y" }', "tags.aws:x: expected a name that does not begin with aws:"),
+        ('log_level = "WARNING"', "log_level: expected one of TRACE, DEBUG, INFO, WARN, ERROR, FATAL, got"),
+        ('stack = "default"', 'stack: expected another name, got "default", which is the env\'s own stack'),
+        ('managed_policies = ["a b"]', "managed_policies[0]: expected a policy of AWS by name, such as"),
+        ('snap_start = "true"', 'snap_start: expected true or false, got "true"'),
+        ('kms_key_arn = "alias/x"', "kms_key_arn: expected an ARN of kms, or {custom.NAME}"),
+    ],
+)
+def test_a_table_that_aws_would_refuse_is_refused(table, expected):
+    assert line(table).startswith(f"f.toml: {expected}")
+
+
+def test_lists_have_the_length_that_aws_takes():
+    policies = [f"Policy{number}" for number in range(11)]
+    assert line(f"managed_policies = {policies}") == "f.toml: managed_policies: expected at most 10, got 11"
+    assert function(f"managed_policies = {policies[1:]}") == []
+    tags = "\n".join(f'tag{number} = "x"' for number in range(49))
+    assert line(f"[tags]\n{tags}") == "f.toml: tags: expected at most 48, got 49"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("authorizers.x = {}", "http_api.authorizers.x: expected issuer and audience, or function, got neither"),
+        (
+            'authorizers.x = { issuer = "https://x" }',
+            "http_api.authorizers.x: expected an audience beside issuer, got none",
+        ),
+        (
+            'authorizers.x = { issuer = "https://x", function = "door" }',
+            "http_api.authorizers.x: expected issuer and audience, or function, got both",
+        ),
+        ('authorizers.x = { function = "door", ttl_s = 3601 }', "http_api.authorizers.x.ttl_s: expected 0 … 3600"),
+        ("throttle = { rate_per_s = 0, burst = 1 }", "http_api.throttle.rate_per_s: expected at least 1, got 0"),
+        ('domain = { name = "x.example.com" }', "http_api.domain.certificate_arn: missing"),
+        ("cor = {}", "http_api.cor: unknown key; did you mean `cors`?"),
+    ],
+)
+def test_a_wrong_http_api_is_refused_for_all_envs_and_for_one(text, expected):
+    assert lines(f'name = "a"\n[http_api]\n{text}', settings.SLIPWAY)[0].startswith(f"f.toml: {expected}")
+    (of_env,) = lines(f'name = "a"\n[env.dev.http_api]\n{text}', settings.SLIPWAY)
+    assert of_env.startswith(f"f.toml: env.dev.{expected}")
 
 
 def test_a_queue_needs_a_kebab_case_name():
@@ -248,19 +392,70 @@ def test_long_values_are_cut_in_messages():
 def test_ranges_are_those_of_the_aws_api_where_it_states_them():
     import botocore.loaders
 
-    shapes = botocore.loaders.Loader().load_service_model("lambda", "service-2")["shapes"]
-    for shape, bounds in {
-        "BatchSize": quotas.BATCH_SIZE,
-        "MaximumBatchingWindowInSeconds": quotas.BATCH_WINDOW_S,
-        "MaximumConcurrency": quotas.QUEUE_CONCURRENCY,
+    models = botocore.loaders.Loader()
+    for service, ranges in {
+        "lambda": {
+            "BatchSize": quotas.BATCH_SIZE,
+            "MaximumBatchingWindowInSeconds": quotas.BATCH_WINDOW_S,
+            "MaximumConcurrency": quotas.QUEUE_CONCURRENCY,
+            "MaximumRetryAttempts": quotas.ASYNCHRONOUS_RETRIES,
+            "MaximumEventAgeInSeconds": quotas.ASYNCHRONOUS_AGE_S,
+            "ParallelizationFactor": quotas.STREAM_PARALLEL,
+        },
+        "events": {"MaximumRetryAttempts": quotas.TARGET_RETRIES, "MaximumEventAgeInSeconds": quotas.TARGET_AGE_S},
+        "scheduler": {"MaximumWindowInMinutes": quotas.FLEXIBLE_WINDOW_MIN},
+        "elbv2": {"RulePriority": quotas.RULE_PRIORITY},
     }.items():
-        assert (shapes[shape]["min"], shapes[shape]["max"]) == bounds
-    assert shapes["Handler"]["max"] == quotas.HANDLER_CHARS
-    assert shapes["Description"]["max"] == quotas.DESCRIPTION_CHARS
-    assert shapes["LayerName"]["max"] == quotas.LAYER_NAME_CHARS
+        shapes = models.load_service_model(service, "service-2")["shapes"]
+        assert {name: (shapes[name]["min"], shapes[name]["max"]) for name in ranges} == ranges
+    for service, lengths in {
+        "lambda": {
+            "Handler": quotas.HANDLER_CHARS,
+            "Description": quotas.DESCRIPTION_CHARS,
+            "LayerName": quotas.LAYER_NAME_CHARS,
+            "MaximumRetryAttemptsEventSourceMapping": quotas.STREAM_RETRIES[1],
+            "MaximumRecordAgeInSeconds": quotas.STREAM_AGE_S[1],
+            "SubnetIds": quotas.SUBNETS,
+            "SecurityGroupIds": quotas.SECURITY_GROUPS,
+        },
+        "events": {"RuleName": quotas.RULE_NAME_CHARS},
+        "scheduler": {"Name": quotas.SCHEDULE_NAME_CHARS},
+        "kinesis": {"StreamName": quotas.STREAM_NAME_CHARS},
+        "dynamodb": {"TableName": quotas.TABLE_NAME_CHARS},
+        "iam": {"roleNameType": quotas.ROLE_NAME_CHARS},
+    }.items():
+        shapes = models.load_service_model(service, "service-2")["shapes"]
+        assert {name: shapes[name]["max"] for name in lengths} == lengths
+    shapes = models.load_service_model("lambda", "service-2")["shapes"]
+    assert tuple(shapes["ApplicationLogLevel"]["enum"]) == quotas.LOG_LEVELS
+    assert tuple(shapes["SystemLogLevel"]["enum"]) == quotas.SYSTEM_LOG_LEVELS
 
 
 def test_every_number_of_aws_has_its_page_beside_it():
     blocks = [block for block in Path(quotas.__file__).read_text("utf-8").split("\n\n") if " = " in block]
     assert len(blocks) > 10
     assert [block for block in blocks if not block.startswith("# https://docs.aws.amazon.com/")] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "expected"),
+    [
+        (
+            "stream",
+            'source = "kinesis"\narn = "arn:aws:dynamodb:eu-west-1:123456789012:table/t/stream/2030"',
+            "expected the ARN of a stream of kinesis, as source says",
+        ),
+        (
+            "stream",
+            'source = "dynamodb"\narn = "arn:aws:dynamodb:eu-west-1:123456789012:table/t"',
+            "expected the ARN of the table's stream",
+        ),
+        ("topic", 'arn = "arn:aws:sns:eu-west-1:123456789012:t.fifo"', "expected a topic that is not FIFO"),
+    ],
+)
+def test_a_source_that_cannot_deliver_is_refused(kind, text, expected):
+    assert expected in line(f'[[triggers.{kind}]]\nname = "x"\n{text}')
+
+
+def test_a_source_may_be_an_output_of_terraform_custom():
+    assert function('[[triggers.stream]]\nname = "x"\nsource = "kinesis"\narn = "{custom.clicks}"') == []

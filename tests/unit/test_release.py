@@ -146,7 +146,7 @@ class TestRollOut:
             log_group="",
             queue_urls={},
         )
-        outputs = Outputs(functions={"orders": function}, layers={}, http_api_url=None)
+        outputs = Outputs(functions={"orders": function}, layers={}, http_api_urls=())
         digests = {"orders": Digest.of_bytes(self.code(answer))}
         say = said.append if said is not None else print
         (rollout,) = roll_out(outputs, digests, dict(released), client, on_progress=say)

@@ -5,12 +5,15 @@ from pathlib import Path
 import pytest
 
 from build.digest import Digest
-from build.model import Architecture, Artifact, HttpTrigger, Permission, QueueTrigger, Target
+from build.model import Architecture, Artifact, Target
+from build.options import Options, Permission
+from build.project.discovery import discover
 from build.release.handoff import handoff_of, write_handoff
 from build.results import PublishedArtifact
-from tests.builders import ARM, PY313, function_spec, layer_spec, make_workspace
+from build.triggers import HttpTrigger, QueueTrigger, Triggers
+from tests.builders import ARM, PY313, function_spec, layer_spec, make_workspace, write_files
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "handoff.json"
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def published(identity, key, *architectures):
@@ -36,13 +39,10 @@ def shop(tmp_path):
     orders = replace(
         function_spec(tmp_path / "functions/orders", target=ARM, layers=("data", "arn:aws:lambda:x:1:layer:y:3")),
         environment={"GREETING": "Hello, {name}!"},
-        http=(HttpTrigger(route="POST /orders"),),
-        queues=(
-            QueueTrigger(name="incoming", batch_size=10, batch_window_s=0, max_receive_count=5, max_concurrency=None),
-        ),
-        permissions=(
-            Permission(
-                actions=("s3:GetObject",), resources=("arn:aws:s3:::{name}-{account}/${aws:username}",), reason=None
+        triggers=Triggers(http=(HttpTrigger(route="POST /orders/{name}"),), queue=(QueueTrigger(name="incoming"),)),
+        options=Options(
+            permissions=(
+                Permission(actions=("s3:GetObject",), resources=("arn:aws:s3:::{name}-{account}/${aws:username}",)),
             ),
         ),
     )
@@ -89,24 +89,30 @@ def test_the_digest_enters_the_environment_and_nothing_that_changes_every_commit
     assert set(environment) == {"GREETING", "SLIPWAY_ARTIFACT_DIGEST"}
 
 
-def keys(value, path=""):
-    """Every key path of a hand-off; names of functions, layers, queues and variables are anybody's."""
-    if isinstance(value, dict):
-        free = path.endswith((".functions", ".layers", ".queues", ".environment"))
-        for name, inner in value.items():
-            yield from keys(inner, f"{path}.{'*' if free else name}")
-    elif path.endswith(".permissions"):
-        yield from (key for inner in value for key in keys(inner, f"{path}[]"))
-    else:
-        yield path
-
-
-def test_python_writes_exactly_the_keys_of_the_example_that_terraform_is_held_against(tmp_path):
+def test_settings_of_every_kind_become_the_example_that_terraform_is_held_against(tmp_path):
     """tests/terraform compares the same example with terraform/variables.tf, both ways."""
-    golden = json.loads(GOLDEN.read_text())
-    # What only an image function fills is null here and an object there.
-    golden["functions"] = {name: each for name, each in golden["functions"].items() if each["package_type"] == "Zip"}
-    assert set(keys(handoff_of(*shop(tmp_path)))) == set(keys(golden))
+    example = json.loads((GOLDEN / "handoff.json").read_text("utf-8"))
+    files = {
+        "slipway.toml": (GOLDEN / "slipway.toml").read_text("utf-8"),
+        "functions/orders/function.toml": (GOLDEN / "orders.toml").read_text("utf-8"),
+        "functions/greeting/function.toml": (
+            'description = "Says hello"\nmemory_mb = 128\ntimeout_s = 3\nenvironment.GREETING = "Hello"'
+        ),
+        "layers/data/layer.toml": 'description = "x"\nruntimes = ["python3.13"]\narchitectures = ["x86_64", "arm64"]',
+        "functions/orders/src/app.py": "",
+        "functions/greeting/src/app.py": "",
+    }
+    workspace = discover(write_files(tmp_path, files), "local")
+    artifacts = [published(spec.identity, spec.name, *Architecture) for spec in workspace.specs]
+    handoff = handoff_of(workspace, artifacts)
+    assert handoff["http_api"] == example["http_api"]
+    assert {key: type(value) for key, value in handoff.items()} == {key: type(value) for key, value in example.items()}
+    for name, function in handoff["functions"].items():
+        function["environment"].pop("SLIPWAY_ARTIFACT_DIGEST")
+        assert function["artifact"].keys() == example["functions"][name]["artifact"].keys()
+        # On local everything is for the machine's own architecture.
+        differing = {key: example["functions"][name][key] for key in ("architecture", "artifact")}
+        assert {**function, **differing} == example["functions"][name]
 
 
 def test_the_file_is_written_whole_and_the_same_every_time(tmp_path):

@@ -1,12 +1,11 @@
 import json
-from pathlib import Path
 
 import pytest
 
 from build import report
 from build.errors import SlipwayError
 from build.model import Finding, Severity
-from build.results import Answer, Plan, ResourceChange
+from build.results import Answer, ResourceChange
 
 
 @pytest.fixture
@@ -37,7 +36,7 @@ def test_a_plan_is_shown_by_what_it_does_to_each_resource(show, capsys):
         ResourceChange(address="a.gone", actions=("delete",)),
         ResourceChange(address="a.replaced", actions=("delete", "create"), changed=("name",)),
     )
-    show.plan(Plan(path=Path("p"), changes=changes))
+    show.plan(changes)
     assert [line.strip() for line in capsys.readouterr().err.splitlines()] == [
         "- a.gone",
         "± a.replaced  (name)",
@@ -49,7 +48,7 @@ def test_a_plan_is_shown_by_what_it_does_to_each_resource(show, capsys):
 def test_a_long_plan_is_cut_but_never_its_deletes(show, capsys):
     created = [ResourceChange(address=f"a.new{n}", actions=("create",)) for n in range(100)]
     gone = [ResourceChange(address=f"a.gone{n}", actions=("delete",)) for n in range(100)]
-    show.plan(Plan(path=Path("p"), changes=(*created, *gone)))
+    show.plan((*created, *gone))
     lines = capsys.readouterr().err.splitlines()
     assert sum(line.startswith("  - ") for line in lines) == 100
     assert lines[-1] == "  … and 60 more"
@@ -69,7 +68,7 @@ def test_a_change_knows_whether_anything_brings_back_what_it_deletes(address, ac
 
 
 def test_an_empty_plan_says_so(show, capsys):
-    show.plan(Plan(path=Path("p"), changes=()))
+    show.plan(())
     assert "nothing to change" in capsys.readouterr().err
 
 

@@ -44,7 +44,7 @@ def test_every_verb_explains_itself_in_one_line():
 def test_readme_names_every_verb_family():
     readme = (ROOT / "README.md").read_text("utf-8")
     for name, _ in verbs():
-        family = "dev.*" if name.startswith("dev.") else name
+        family = next((f"{group}.*" for group in ("dev", "github") if name.startswith(f"{group}.")), name)
         assert f"`{family}" in readme, name
 
 

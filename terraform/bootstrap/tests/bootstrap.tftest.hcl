@@ -90,7 +90,7 @@ run "without_a_repository_nobody_is_given_a_role" {
     github = null
   }
   assert {
-    condition     = length(aws_iam_role.github) == 0 && length(aws_iam_role_policy.github) == 0 && length(aws_iam_openid_connect_provider.github) == 0 && output.roles == {}
+    condition     = length(aws_iam_role.github) == 0 && length(aws_iam_policy.github) == 0 && length(aws_iam_openid_connect_provider.github) == 0 && output.roles == {}
     error_message = "Roles are made for a repository only."
   }
   assert {
@@ -107,6 +107,24 @@ run "a_provider_that_the_account_has_is_not_made_again" {
   assert {
     condition     = length(aws_iam_openid_connect_provider.github) == 0 && length(aws_iam_role.github) == 2
     error_message = "An account can have only one provider for GitHub."
+  }
+}
+
+run "rules_of_listeners_are_changed_only_where_they_are_its_own" {
+  command = plan
+  assert {
+    condition = alltrue([for s in flatten([for key, policy in aws_iam_policy.github : jsondecode(policy.policy).Statement if startswith(key, "deploy-")]) :
+      s.Condition.StringEquals == { "aws:ResourceTag/slipway" = "slipway", "aws:ResourceTag/env" = "prod" }
+      if length(setintersection(s.Action, ["elasticloadbalancing:DeleteRule", "elasticloadbalancing:ModifyRule", "elasticloadbalancing:SetRulePriorities"])) > 0
+    ])
+    error_message = "A listener has rules of others."
+  }
+  assert {
+    condition = alltrue([for s in flatten([for key, policy in aws_iam_policy.github : jsondecode(policy.policy).Statement if startswith(key, "deploy-")]) :
+      try(s.Condition.StringEquals["elasticloadbalancing:CreateAction"], s.Condition.StringEquals["aws:ResourceTag/slipway"], null) != null
+      if contains(s.Action, "elasticloadbalancing:AddTags") && strcontains(jsonencode(s.Resource), "listener-rule")
+    ])
+    error_message = "Tagged as its own, any rule would be."
   }
 }
 

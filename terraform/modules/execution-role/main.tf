@@ -1,7 +1,17 @@
+locals {
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [for statement in var.statements : {
+      for key, value in { Effect = "Allow", Action = statement.actions, Resource = statement.resources, Condition = statement.condition } : key => value if value != null
+    }]
+  })
+}
+
 resource "aws_iam_role" "this" {
   name                 = var.name
   description          = "What the function ${var.name} may do"
   permissions_boundary = var.permissions_boundary
+  tags                 = var.tags
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
@@ -15,27 +25,22 @@ resource "aws_iam_role" "this" {
 }
 
 resource "aws_iam_role_policy" "this" {
-  name = "execution"
-  role = aws_iam_role.this.id
+  name   = "execution"
+  role   = aws_iam_role.this.id
+  policy = local.policy
 
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = concat(
-      [{
-        Effect   = "Allow"
-        Action   = ["logs:CreateLogStream", "logs:PutLogEvents"] # not CreateLogGroup: it would come back without retention
-        Resource = ["${var.log_group_arn}:*"]
-      }],
-      length(var.queue_arns) == 0 ? [] : [{
-        Effect   = "Allow"
-        Action   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
-        Resource = var.queue_arns
-      }],
-      [for permission in var.permissions : {
-        Effect   = "Allow"
-        Action   = permission.actions
-        Resource = permission.resources
-      }],
-    )
-  })
+  lifecycle {
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+    precondition {
+      condition     = length(local.policy) <= 10240
+      error_message = "The policy of ${var.name} may have 10,240 characters, got ${length(local.policy)} in ${length(var.statements)} statements."
+    }
+  }
+}
+
+resource "aws_iam_role_policy_attachment" "this" {
+  for_each = var.managed_policies
+
+  role       = aws_iam_role.this.name
+  policy_arn = each.value
 }

@@ -9,10 +9,17 @@ variable "account_id" {
   }
 }
 
-variable "log_group_arn" {
-  description = "ARN of the only log group the role may write to."
-  type        = string
+variable "managed_policies" {
+  description = "ARNs of managed policies, by a text that is known when planning, such as the ARN itself."
+  type        = map(string)
+  default     = {}
   nullable    = false
+
+  # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+  validation {
+    condition     = length(var.managed_policies) <= 25
+    error_message = "A role may have 10 managed policies, up to 25 on request, got ${length(var.managed_policies)}."
+  }
 }
 
 variable "name" {
@@ -23,29 +30,6 @@ variable "name" {
   validation {
     condition     = can(regex("^[a-zA-Z0-9_+=,.@-]{1,64}$", var.name))
     error_message = "name must be 1 to 64 letters, digits or _+=,.@-, got '${var.name}' (${length(var.name)})."
-  }
-}
-
-variable "permissions" {
-  description = "What else the function may do; a wildcard needs a reason."
-  type = list(object({
-    actions   = list(string)
-    resources = list(string)
-    reason    = optional(string)
-  }))
-  default  = []
-  nullable = false
-
-  validation {
-    condition     = alltrue([for p in var.permissions : length(p.actions) > 0 && length(p.resources) > 0])
-    error_message = "A permission needs actions and resources, got ${jsonencode(var.permissions)}."
-  }
-
-  validation {
-    condition = alltrue([for p in var.permissions :
-      p.reason != null || !contains(p.resources, "*") && alltrue([for action in p.actions : action != "*" && !endswith(action, ":*")])
-    ])
-    error_message = "A permission for all actions of a service or for all resources needs a reason, got none in ${jsonencode([for p in var.permissions : p if p.reason == null])}."
   }
 }
 
@@ -60,9 +44,24 @@ variable "permissions_boundary" {
   }
 }
 
-variable "queue_arns" {
-  description = "ARNs of the queues the function reads."
-  type        = list(string)
-  default     = []
+variable "statements" {
+  description = "What the function may do, in this order; ARNs as plain text, so that a plan shows them."
+  type = list(object({
+    actions   = list(string)
+    resources = list(string)
+    condition = optional(map(map(string)))
+  }))
+  nullable = false
+
+  validation {
+    condition     = length(var.statements) > 0 && alltrue([for s in var.statements : length(s.actions) > 0 && length(s.resources) > 0])
+    error_message = "statements must be at least one, each with actions and resources, got ${jsonencode(var.statements)}."
+  }
+}
+
+variable "tags" {
+  description = "Tags of the role."
+  type        = map(string)
+  default     = {}
   nullable    = false
 }

@@ -9,6 +9,29 @@ variable "architecture" {
   }
 }
 
+variable "asynchronous" {
+  description = "What happens to events that nobody waits for; null for what Lambda does by itself: two retries within six hours. A failure_queue is made here, and replaces on_failure."
+  type = object({
+    retries         = optional(number, 2)
+    max_age_s       = optional(number, 21600)
+    failure_queue   = optional(bool, false)
+    on_failure      = optional(string)
+    on_success      = optional(string)
+    dead_letter_arn = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.asynchronous == null ? true : var.asynchronous.retries >= 0 && var.asynchronous.retries <= 2 && var.asynchronous.max_age_s >= 60 && var.asynchronous.max_age_s <= 21600
+    error_message = "asynchronous must have retries from 0 to 2 and max_age_s from 60 to 21600, got ${try(var.asynchronous.retries, 0)} and ${try(var.asynchronous.max_age_s, 0)}."
+  }
+
+  validation {
+    condition     = var.asynchronous == null ? true : !(var.asynchronous.failure_queue && var.asynchronous.on_failure != null)
+    error_message = "asynchronous must have failure_queue or on_failure, got both: ${try(coalesce(var.asynchronous.on_failure), "")}."
+  }
+}
+
 variable "description" {
   description = "What the function is for."
   type        = string
@@ -22,14 +45,17 @@ variable "description" {
 }
 
 variable "environment" {
-  description = "Environment variables."
-  type        = map(string)
-  default     = {}
-  nullable    = false
+  description = "Environment variables and the KMS key that encrypts them; null for Lambda's own key."
+  type = object({
+    variables   = optional(map(string), {})
+    kms_key_arn = optional(string)
+  })
+  default  = {}
+  nullable = false
 
   validation {
-    condition     = alltrue([for key in keys(var.environment) : can(regex("^[a-zA-Z]([a-zA-Z0-9_])+$", key))])
-    error_message = "The name of an environment variable must be two or more letters, digits or underscores, starting with a letter, got ${join(", ", keys(var.environment))}."
+    condition     = alltrue([for key in keys(var.environment.variables) : can(regex("^[a-zA-Z]([a-zA-Z0-9_])+$", key))])
+    error_message = "The name of an environment variable must be two or more letters, digits or underscores, starting with a letter, got ${join(", ", keys(var.environment.variables))}."
   }
 }
 
@@ -77,11 +103,12 @@ variable "limits" {
 }
 
 variable "logging" {
-  description = "Retention of the log group and the lowest level that reaches it."
+  description = "Retention of the log group, the lowest level that reaches it, and whether X-Ray traces invocations."
   type = object({
     retention_days    = optional(number, 30)
     application_level = optional(string, "INFO")
     system_level      = optional(string, "INFO") # WARN would keep Lambda's REPORT of every invocation back
+    tracing           = optional(bool, false)
   })
   default  = {}
   nullable = false
@@ -116,21 +143,54 @@ variable "name" {
   }
 }
 
+variable "network" {
+  description = "Subnets and security groups of a VPC, and an EFS access point to mount there, whose mount targets exist; null for no VPC."
+  type = object({
+    subnet_ids         = list(string)
+    security_group_ids = list(string)
+    ipv6               = optional(bool, false)
+    file_system = optional(object({
+      arn   = string
+      mount = string
+    }))
+  })
+  default = null
+
+  validation {
+    condition     = var.network == null ? true : length(var.network.subnet_ids) > 0 && length(var.network.security_group_ids) > 0
+    error_message = "network must have subnets and security groups, got ${try(length(var.network.subnet_ids), 0)} and ${try(length(var.network.security_group_ids), 0)}."
+  }
+
+  validation {
+    condition     = try(var.network.file_system, null) == null ? true : can(regex("^/mnt(/[a-zA-Z0-9_.-]+)+$", var.network.file_system.mount))
+    error_message = "file_system.mount must be a path below /mnt, got '${try(var.network.file_system.mount, "")}'."
+  }
+}
+
 variable "role_arn" {
   description = "Role the function runs as; it may be used only once its policy exists."
   type        = string
   nullable    = false
 }
 
+variable "tags" {
+  description = "Tags of the function, its log group and its queue of failures."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
 variable "zip" {
-  description = "A published zip and how to run it, layers merged in this order; null for an image."
+  description = "A published zip and how to run it, layers merged in this order; null for an image, which can be neither signed nor snapshotted."
   type = object({
-    bucket        = string
-    key           = string
-    digest_base64 = string
-    runtime       = string
-    handler       = string
-    layers        = optional(list(string), [])
+    bucket                  = string
+    key                     = string
+    digest_base64           = string
+    runtime                 = string
+    handler                 = string
+    layers                  = optional(list(string), [])
+    code_signing_config_arn = optional(string)
+    snap_start              = optional(bool, false)
   })
   default = null
 
@@ -147,5 +207,11 @@ variable "zip" {
   validation {
     condition     = var.zip == null ? true : length(var.zip.layers) <= 5
     error_message = "A function may have 5 layers, got ${try(length(var.zip.layers), 0)}."
+  }
+
+  # https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html
+  validation {
+    condition     = !try(var.zip.snap_start, false) || try(var.network.file_system, null) == null && var.limits.ephemeral_storage_mb == 512
+    error_message = "snap_start must be without a file system and with 512 MB of ephemeral storage, got ${try(var.network.file_system.mount, "no file system")} and ${var.limits.ephemeral_storage_mb} MB."
   }
 }

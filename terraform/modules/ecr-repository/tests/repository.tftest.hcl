@@ -1,7 +1,8 @@
 mock_provider "aws" {}
 
 variables {
-  name = "slipway-dev/orders"
+  name         = "slipway-dev/orders"
+  function_arn = "arn:aws:lambda:us-east-1:123456789012:function:slipway-dev-orders"
 }
 
 run "images_are_immutable_scanned_and_encrypted" {
@@ -35,10 +36,36 @@ run "a_key_of_ones_own_encrypts_with_kms" {
   }
 }
 
-run "names_and_days_out_of_bounds_are_refused" {
+run "lambda_pulls_for_its_function_and_nobody_else_does" {
+  command = plan
+  assert {
+    condition = jsondecode(aws_ecr_repository_policy.this.policy).Statement == [{
+      Sid       = "PulledByItsFunction"
+      Effect    = "Allow"
+      Principal = { Service = "lambda.amazonaws.com" }
+      Action    = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+      Condition = { ArnLike = { "aws:SourceArn" = [
+        "arn:aws:lambda:us-east-1:123456789012:function:slipway-dev-orders",
+        "arn:aws:lambda:us-east-1:123456789012:function:slipway-dev-orders:*",
+      ] } }
+    }]
+    error_message = "Other functions and accounts must not be able to pull, got ${aws_ecr_repository_policy.this.policy}."
+  }
+}
+
+run "a_repository_with_images_is_not_destroyed" {
+  command = plan
+  assert {
+    condition     = aws_ecr_repository.this.force_delete == false
+    error_message = "Destroying must not delete images."
+  }
+}
+
+run "names_functions_and_days_out_of_bounds_are_refused" {
   command         = plan
-  expect_failures = [var.name, var.untagged_days]
+  expect_failures = [var.function_arn, var.name, var.untagged_days]
   variables {
+    function_arn  = "arn:aws:lambda:us-east-1:123456789012:function:slipway-dev-orders:live"
     name          = "Orders"
     untagged_days = 0
   }

@@ -5,20 +5,41 @@ mock_provider "aws" {
 }
 
 variables {
-  name          = "slipway-dev-orders"
-  account_id    = "123456789012"
-  log_group_arn = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/slipway-dev-orders"
+  name       = "slipway-dev-orders"
+  account_id = "123456789012"
+  statements = [{
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/slipway-dev-orders:*"]
+  }]
 }
 
-run "a_role_may_write_to_its_own_log_group_and_nothing_else" {
+run "a_role_may_do_what_its_statements_say_and_nothing_else" {
   command = plan
+  variables {
+    statements = [
+      { actions = ["sqs:ReceiveMessage"], resources = ["arn:aws:sqs:us-east-1:123456789012:orders"] },
+      {
+        actions   = ["elasticfilesystem:ClientMount"]
+        resources = ["arn:aws:elasticfilesystem:us-east-1:123456789012:file-system/*"]
+        condition = { StringEquals = { "elasticfilesystem:AccessPointArn" = "arn:aws:elasticfilesystem:us-east-1:123456789012:access-point/fsap-0a1b2c3d4e5f6a7b8" } }
+      },
+    ]
+  }
   assert {
-    condition = jsondecode(aws_iam_role_policy.this.policy).Statement == [{
-      Effect   = "Allow"
-      Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-      Resource = ["arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/slipway-dev-orders:*"]
-    }]
-    error_message = "A function without queues and permissions may only log, got ${aws_iam_role_policy.this.policy}."
+    condition = jsondecode(aws_iam_role_policy.this.policy).Statement == [
+      { Effect = "Allow", Action = ["sqs:ReceiveMessage"], Resource = ["arn:aws:sqs:us-east-1:123456789012:orders"] },
+      {
+        Effect    = "Allow"
+        Action    = ["elasticfilesystem:ClientMount"]
+        Resource  = ["arn:aws:elasticfilesystem:us-east-1:123456789012:file-system/*"]
+        Condition = { StringEquals = { "elasticfilesystem:AccessPointArn" = "arn:aws:elasticfilesystem:us-east-1:123456789012:access-point/fsap-0a1b2c3d4e5f6a7b8" } }
+      },
+    ]
+    error_message = "Statements must become the policy, in their order, got ${aws_iam_role_policy.this.policy}."
+  }
+  assert {
+    condition     = length(aws_iam_role_policy_attachment.this) == 0
+    error_message = "No managed policy was asked for."
   }
 }
 
@@ -34,23 +55,14 @@ run "only_lambda_may_take_the_role_and_only_for_this_account" {
   }
 }
 
-run "queues_and_permissions_are_granted_as_given" {
+run "managed_policies_are_attached_by_arn" {
   command = plan
   variables {
-    queue_arns  = ["arn:aws:sqs:us-east-1:123456789012:slipway-dev-orders-incoming"]
-    permissions = [{ actions = ["dynamodb:PutItem"], resources = ["arn:aws:dynamodb:us-east-1:123456789012:table/orders"] }]
+    managed_policies = { "{custom.shared_policy}" = "arn:aws:iam::123456789012:policy/shared" }
   }
   assert {
-    condition     = jsondecode(aws_iam_role_policy.this.policy).Statement[1].Resource == ["arn:aws:sqs:us-east-1:123456789012:slipway-dev-orders-incoming"]
-    error_message = "The role must be able to read its queue, and only that."
-  }
-  assert {
-    condition = jsondecode(aws_iam_role_policy.this.policy).Statement[2] == {
-      Effect   = "Allow"
-      Action   = ["dynamodb:PutItem"]
-      Resource = ["arn:aws:dynamodb:us-east-1:123456789012:table/orders"]
-    }
-    error_message = "A permission must become one statement, unchanged."
+    condition     = { for key, each in aws_iam_role_policy_attachment.this : key => each.policy_arn } == { "{custom.shared_policy}" = "arn:aws:iam::123456789012:policy/shared" }
+    error_message = "A managed policy must be attached."
   }
 }
 
@@ -65,39 +77,37 @@ run "a_boundary_is_put_on_the_role" {
   }
 }
 
-run "a_wildcard_with_a_reason_is_granted" {
-  command = plan
+run "a_policy_that_iam_would_refuse_for_its_length_is_refused_before" {
+  command         = plan
+  expect_failures = [aws_iam_role_policy.this]
   variables {
-    permissions = [{ actions = ["iam:GetUser"], resources = ["*"], reason = "the event names the user" }]
-  }
-  assert {
-    condition     = jsondecode(aws_iam_role_policy.this.policy).Statement[1].Resource == ["*"]
-    error_message = "A reasoned wildcard must be granted."
+    statements = [for n in range(80) : { actions = ["dynamodb:PutItem"], resources = ["arn:aws:dynamodb:us-east-1:123456789012:table/a-rather-long-name-of-a-table-${n}"] }]
   }
 }
 
-run "a_wildcard_without_a_reason_is_refused" {
+run "a_statement_about_nothing_is_refused" {
   command         = plan
-  expect_failures = [var.permissions]
+  expect_failures = [var.statements]
   variables {
-    permissions = [{ actions = ["s3:*"], resources = ["arn:aws:s3:::orders/*"] }]
+    statements = [{ actions = ["s3:GetObject"], resources = [] }]
   }
 }
 
-run "a_permission_for_nothing_is_refused" {
+run "a_role_without_statements_is_refused" {
   command         = plan
-  expect_failures = [var.permissions]
+  expect_failures = [var.statements]
   variables {
-    permissions = [{ actions = ["s3:GetObject"], resources = [] }]
+    statements = []
   }
 }
 
-run "names_accounts_and_boundaries_out_of_bounds_are_refused" {
+run "names_accounts_boundaries_and_numbers_out_of_bounds_are_refused" {
   command         = plan
-  expect_failures = [var.name, var.account_id, var.permissions_boundary]
+  expect_failures = [var.name, var.account_id, var.managed_policies, var.permissions_boundary]
   variables {
     account_id           = "12345"
     name                 = join("", [for _ in range(65) : "x"])
+    managed_policies     = { for n in range(26) : n => "arn:aws:iam::123456789012:policy/${n}" }
     permissions_boundary = "functions"
   }
 }

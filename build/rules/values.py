@@ -6,30 +6,36 @@ Each check takes the value and returns what is wrong with it, with expected and 
 import re
 from collections.abc import Callable, Collection
 
-from build.project import quotas
-from build.project.naming import REPOSITORY_NAME_CHARS, did_you_mean, kebab_problem
-from build.project.problems import shown
+from build.rules import quotas
+from build.rules.words import did_you_mean, kebab_problem, shown
 
 OWN_VARIABLES = "SLIPWAY_"
 """Prefix of the environment variables that Slipway sets itself."""
 
-PLACEHOLDERS = ("account", "env", "name", "partition", "region")
-"""What ``{…}`` in a permission's resources may name."""
+OWN_TAGS = ("env", "slipway")
+"""Tags that Slipway gives to everything."""
 
-HANDLER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+")
+OWN_STACK = "default"
+"""How the stack of functions that name none is called."""
+
+HANDLER = r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+"
 BUILT_IN = frozenset("atexit builtins errno faulthandler gc itertools marshal posix pwd sys time".split())
 """In every CPython. The runtime refuses a handler whose first name is one of them: Runtime.BuiltInModuleConflict."""
-VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
-ACCOUNT = re.compile(r"[0-9]{12}")
-REGION = re.compile(r"(eusc-)?[a-z]{2}(-gov|-iso[a-z]?)?-[a-z]+-[0-9]")
-ACTION = re.compile(r"\*|[a-z0-9-]+:[A-Za-z0-9*?]+")
-LAYER_ARN = re.compile(r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:layer:[A-Za-z0-9_-]+:[0-9]+")
-GITHUB_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+")
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]*[a-z0-9]")
-_PREFIX = re.compile(r"[A-Za-z0-9!_.'()-]+(/[A-Za-z0-9!_.'()-]+)*")
+VARIABLE = r"[A-Za-z][A-Za-z0-9_]+"
+ACCOUNT = r"[0-9]{12}"
+REGION = r"(eusc-)?[a-z]{2}(-gov|-iso[a-z]?)?-[a-z]+-[0-9]"
+ACTION = r"\*|[a-z0-9-]+:[A-Za-z0-9*?]+"
+GITHUB_REPOSITORY = r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+"
+_BUCKET = r"[a-z0-9][a-z0-9.-]*[a-z0-9]"
+_PREFIX = r"[A-Za-z0-9!_.'()-]+(/[A-Za-z0-9!_.'()-]+)*"
 """Safe in every key: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
-_PLACEHOLDER = re.compile(r"(?<!\$)\{([^}]*)\}")
-_SEGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*,;=:@%+-]*|\{[A-Za-z0-9._-]+\+?\}")
+MOUNT = r"/mnt/[A-Za-z0-9_.-]+"
+_BUCKET_EVENT = r"s3:[A-Za-z]+(:[A-Za-z]+|:\*)?"
+_SCHEDULE = r"(?P<kind>rate|cron|at)\((?P<inside>[^()]+)\)"
+_RATE = r"(?P<count>[0-9]+) (?P<unit>minute|hour|day)(?P<plural>s?)"
+_MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"
+_TIMEZONE = r"[A-Za-z_]+(/[A-Za-z0-9_+-]+)*"
+_SEGMENT = r"[A-Za-z0-9._~!$&'()*,;=:@%+-]*|\{[A-Za-z0-9._-]+\+?\}"
 
 
 def between(low: int, high: int | None) -> Callable[[int], str | None]:
@@ -88,24 +94,12 @@ def handler(value: str) -> str | None:
     """Check a ``module.function`` string."""
     if "/" in value:
         return f'expected dots between packages: "{value.replace("/", ".")}", got {shown(value)}'
-    if not HANDLER.fullmatch(value):
+    if not re.fullmatch(HANDLER, value):
         return f'expected "module.function", such as "app.handler" for src/app.py, got {shown(value)}'
     if value.partition(".")[0] in BUILT_IN:
         return f"expected a module of your own: Lambda refuses what Python has built in, got {shown(value)}"
     most = quotas.HANDLER_CHARS
     return None if len(value) <= most else f"expected at most {most} characters, got {len(value)}"
-
-
-def layer(value: str) -> str | None:
-    """Check one of a function's layers: an ARN must name a version; a folder is looked up later."""
-    return layer_arn(value) if value.startswith("arn:") else None
-
-
-def layer_arn(value: str) -> str | None:
-    """Check the ARN of a layer version."""
-    if LAYER_ARN.fullmatch(value):
-        return None
-    return f"expected the ARN of a layer version, ending in its number (…:layer:name:7), got {shown(value)}"
 
 
 def variable(name: str) -> str | None:
@@ -114,33 +108,60 @@ def variable(name: str) -> str | None:
         return "is set by Lambda and cannot be set here; choose another name"
     if name.startswith(OWN_VARIABLES):
         return f"is kept for Slipway, as every name that starts with {OWN_VARIABLES}; choose another name"
-    if not VARIABLE.fullmatch(name):
+    if not re.fullmatch(VARIABLE, name):
         return "expected a name of at least two characters: a letter first, then letters, digits and _"
     return None
 
 
 def repository_name(name: str) -> str | None:
     """Check the name that every AWS name starts with."""
-    most = REPOSITORY_NAME_CHARS
+    most = quotas.REPOSITORY_NAME_CHARS
     if len(name) > most:
         return f"expected at most {most} characters, so that AWS names fit, got {len(name)}: {shown(name)}"
     return kebab_problem(name)
 
 
+def stack(name: str) -> str | None:
+    """Check the name of a stack."""
+    if name == OWN_STACK:
+        return f"expected another name, got {shown(name)}, which is the env's own stack: leave `stack` out for it"
+    return kebab_problem(name)
+
+
+def tag_key(key: str) -> str | None:
+    """Check the key of a tag."""
+    if key in OWN_TAGS:
+        return "is set by Slipway; choose another name"
+    if key.casefold().startswith("aws:"):
+        return "expected a name that does not begin with aws:, which is kept for AWS"
+    return _tag_text(key, 1, quotas.TAG_KEY_CHARS)
+
+
+def tag_value(value: str) -> str | None:
+    """Check the value of a tag."""
+    return _tag_text(value, 0, quotas.TAG_VALUE_CHARS)
+
+
+def _tag_text(text: str, low: int, most: int) -> str | None:
+    fits = low <= len(text) <= most and all(char.isalnum() or char.isspace() or char in "_.:/=+-@" for char in text)
+    expected = f"expected {low} … {most} letters, digits, spaces and _.:/=+-@"
+    return None if fits else f"{expected}, got {len(text)}: {shown(text)}"
+
+
 def account_id(value: str) -> str | None:
     """Check an AWS account number."""
-    return None if ACCOUNT.fullmatch(value) else f"expected twelve digits, got {shown(value)}"
+    return None if re.fullmatch(ACCOUNT, value) else f"expected twelve digits, got {shown(value)}"
 
 
 def region(value: str) -> str | None:
     """Check the form of a region; which ones exist, AWS knows."""
-    return None if REGION.fullmatch(value) else f'expected a region such as "eu-central-1", got {shown(value)}'
+    return None if re.fullmatch(REGION, value) else f'expected a region such as "eu-central-1", got {shown(value)}'
 
 
 def bucket(name: str) -> str | None:
     """Check the name of an S3 bucket."""
     low, high = quotas.BUCKET_NAME_CHARS
-    if _BUCKET.fullmatch(name) and low <= len(name) <= high and ".." not in name:
+    if re.fullmatch(_BUCKET, name) and low <= len(name) <= high and ".." not in name:
         return None
     return f"expected {low} … {high} characters of a-z, 0-9, hyphens and dots, got {len(name)}: {shown(name)}"
 
@@ -149,14 +170,14 @@ def remote_store(url: str) -> str | None:
     """Check the address of a remote store."""
     scheme, _, place = url.partition("://")
     name, slash, prefix = place.partition("/")
-    if scheme != "s3" or (slash and not _PREFIX.fullmatch(prefix)):
+    if scheme != "s3" or (slash and not re.fullmatch(_PREFIX, prefix)):
         return f'expected "s3://bucket" or "s3://bucket/prefix", without a slash at its end, got {shown(url)}'
     return bucket(name)
 
 
 def github_repository(value: str) -> str | None:
     """Check the name of a repository on GitHub."""
-    return None if GITHUB_REPOSITORY.fullmatch(value) else f'expected "organisation/repository", got {shown(value)}'
+    return None if re.fullmatch(GITHUB_REPOSITORY, value) else f'expected "organisation/repository", got {shown(value)}'
 
 
 def route(key: str) -> str | None:
@@ -174,7 +195,7 @@ def route(key: str) -> str | None:
 
 def _path(path: str) -> str | None:
     segments = path.split("/")[1:]
-    wrong = next((segment for segment in segments if not _SEGMENT.fullmatch(segment)), None)
+    wrong = next((segment for segment in segments if not re.fullmatch(_SEGMENT, segment)), None)
     if wrong is not None:
         return f"expected segments like orders, {{id}} and, as the last, {{rest+}}, got {shown(wrong)}"
     if any(segment.endswith("+}") for segment in segments[:-1]):
@@ -186,26 +207,65 @@ def _path(path: str) -> str | None:
 
 def action(value: str) -> str | None:
     """Check an IAM action."""
-    fits = ACTION.fullmatch(value)
+    fits = re.fullmatch(ACTION, value)
     return None if fits else f'expected "service:Action", such as "dynamodb:PutItem", got {shown(value)}'
 
 
-def resource(value: str) -> str | None:
-    """Check a resource of a permission: an ARN with known placeholders, or ``*``."""
-    if value != "*" and not (value.startswith("arn:") and value.count(":") >= 5):
-        example = "arn:aws:dynamodb:{region}:{account}:table/orders"
-        return f'expected an ARN such as "{example}", or "*", got {shown(value)}'
-    for name in _PLACEHOLDER.findall(value):
-        if name not in PLACEHOLDERS:
-            known = ", ".join(f"{{{placeholder}}}" for placeholder in PLACEHOLDERS)
-            return f"expected one of the placeholders {known}, got {{{name}}}{did_you_mean(name, PLACEHOLDERS)}"
+def schedule(expression: str) -> str | None:
+    """Check an expression of EventBridge Scheduler: https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html."""
+    kind = re.fullmatch(_SCHEDULE, expression)
+    got = f"got {shown(expression)}"
+    if not kind:
+        return f'expected "rate(5 minutes)", "cron(0 8 ? * MON-FRI *)" or "at(2030-01-31T08:00:00)", {got}'
+    inside = kind["inside"]
+    if kind["kind"] == "rate":
+        return _rate_problem(inside, got)
+    if kind["kind"] == "at":
+        return None if re.fullmatch(_MOMENT, inside) else f'expected "at(2030-01-31T08:00:00)", without a zone, {got}'
+    fields = inside.split()
+    if len(fields) != 6:
+        return f"expected the six fields minutes hours day-of-month month day-of-week year, {got}"
+    if "?" not in (fields[2], fields[4]):
+        return f"expected ? as the day of the month or the day of the week, {got}"
     return None
 
 
-def wildcards(actions: Collection[str], resources: Collection[str]) -> list[str]:
-    """Return what of a permission is so wide that it needs a reason."""
-    # arn:aws:s3:::* is as bare as *: nothing after the fifth colon narrows it.
-    return [
-        *(action for action in actions if "*" in action or "?" in action),
-        *(resource for resource in resources if resource.split(":", 5)[-1] == "*"),
-    ]
+def _rate_problem(inside: str, got: str) -> str | None:
+    match = re.fullmatch(_RATE, inside)
+    if not match or match["count"] == "0":
+        return f'expected "rate(1 hour)" or "rate(5 minutes)", {got}'
+    if (match["count"] == "1") == bool(match["plural"]):
+        unit = match["unit"] if match["count"] == "1" else f"{match['unit']}s"
+        return f'expected "rate({match["count"]} {unit})", {got}'
+    return None
+
+
+def timezone(name: str) -> str | None:
+    """Check the name of a time zone: UTC, or one of IANA's as far as this machine knows them."""
+    from zoneinfo import available_timezones
+
+    known = available_timezones()
+    if name == "UTC" or name in known or (not known and re.fullmatch(_TIMEZONE, name)):
+        return None
+    return f'expected a time zone such as "Europe/Berlin", got {shown(name)}{did_you_mean(name, known)}'
+
+
+def mount(path: str) -> str | None:
+    """Check where a file system is mounted: https://docs.aws.amazon.com/lambda/latest/api/API_FileSystemConfig.html."""
+    fits = re.fullmatch(MOUNT, path) and len(path) <= 160
+    return None if fits else f'expected a folder of /mnt, such as "/mnt/data", got {shown(path)}'
+
+
+def at_most(most: int) -> Callable[[tuple[object, ...]], str | None]:
+    """Return a check for lists of at most ``most`` values."""
+
+    def problem(values: tuple[object, ...]) -> str | None:
+        return None if len(values) <= most else f"expected at most {most}, got {len(values)}"
+
+    return problem
+
+
+def bucket_event(value: str) -> str | None:
+    """Check a kind of event of S3."""
+    fits = re.fullmatch(_BUCKET_EVENT, value)
+    return None if fits else f'expected an event of S3, such as "s3:ObjectCreated:*", got {shown(value)}'

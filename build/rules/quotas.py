@@ -67,3 +67,66 @@ ROLE_POLICY_CHARS = 10_240
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 BUCKET_NAME_CHARS = (3, 63)
+REPOSITORY_NAME_CHARS = 20
+"""Ours: then the default artifact bucket, ``<name>-prod-artifacts-<12 digits>-ap-southeast-1``, has at most 63."""
+
+# https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+ASYNCHRONOUS_RETRIES = (0, 2)
+ASYNCHRONOUS_AGE_S = (60, 21_600)
+
+# https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
+STREAM_RETRIES = (0, 10_000)
+STREAM_AGE_S = (60, 604_800)
+STREAM_PARALLEL = (1, 10)
+FIFO_BATCH_SIZE = 10
+FILTERS = 5
+"""Of one event source mapping; 10 on request."""
+
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
+TARGET_RETRIES = (0, 185)
+TARGET_AGE_S = (60, 86_400)
+
+# https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html
+SCHEDULE_NAME_CHARS = 64
+RULE_NAME_CHARS = 64
+FLEXIBLE_WINDOW_MIN = (1, 1440)
+
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html
+TARGET_GROUP_NAME_CHARS = 32
+RULE_PRIORITY = (1, 50_000)
+
+# https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html
+TOPIC_NAME_CHARS = 94
+"""SNS takes 256, but ``topic-<name>`` is the id of a statement, of which Lambda takes 100."""
+
+# https://docs.aws.amazon.com/kinesis/latest/APIReference/API_CreateStream.html
+STREAM_NAME_CHARS = 128
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+TABLE_NAME_CHARS = 255
+
+# https://docs.aws.amazon.com/autoscaling/application/APIReference/API_TargetTrackingScalingPolicyConfiguration.html
+# Lambda wants 10 to 90 percent: https://docs.aws.amazon.com/lambda/latest/dg/provisioned-concurrency.html
+TARGET_UTILISATION_PERCENT = (10, 90)
+
+# https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html
+SNAP_START_FROM = 12
+"""Minor version of Python."""
+SNAP_START_STORAGE_MB = 512
+
+# https://docs.aws.amazon.com/lambda/latest/api/API_LoggingConfig.html
+LOG_LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+SYSTEM_LOG_LEVELS = ("DEBUG", "INFO", "WARN")
+
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+SUBNETS = 16
+SECURITY_GROUPS = 5
+
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+MANAGED_POLICIES = 10
+"""Of one role."""
+
+# https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html
+TAGS = 50
+TAG_KEY_CHARS = 128
+TAG_VALUE_CHARS = 256

@@ -1,0 +1,153 @@
+"""What moto's Lambda knows of functions only, or not at all, and AWS of their aliases: see `build.local.mends`."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote
+
+from build.local.patching import Undo, add, replace
+
+# Everything here takes and gives objects of moto, which has no types to speak of.
+# ruff: noqa: SLF001
+
+
+def event_invoke_config_of(function: Any, qualifier: str | None) -> dict[str, Any]:
+    """Return what holds for asynchronous events of ``qualifier`` of moto's ``function``; empty if nothing was said."""
+    arn = f"{function.function_arn}:{qualifier or '$LATEST'}"
+    return next((each.config for each in function.event_invoke_config if each.arn == arn), {})
+
+
+def tell_event_invoke_configs_apart() -> Iterator[Undo]:
+    """Moto has one EventInvokeConfig for a function and all of its aliases, and answers with the first it ever had."""
+    from moto.awslambda.exceptions import UnknownEventConfig
+    from moto.awslambda.models import EventInvokeConfig
+    from moto.awslambda.responses import LambdaResponse
+    from moto.core.responses import ActionResult, EmptyResult
+
+    def found(response: Any) -> tuple[Any, str]:
+        function = response.backend.get_function(_function_name(response))
+        return function, f"{function.function_arn}:{response._get_param('Qualifier') or '$LATEST'}"
+
+    def get(_: Any) -> Any:
+        def get_function_event_invoke_config(self: Any) -> Any:
+            function, arn = found(self)
+            for each in function.event_invoke_config:
+                if each.arn == arn:
+                    return ActionResult(each.response())
+            raise UnknownEventConfig(arn)
+
+        return get_function_event_invoke_config
+
+    def put(_: Any) -> Any:
+        def put_function_event_invoke_config(self: Any) -> Any:
+            function, arn = found(self)
+            config = EventInvokeConfig(arn, function.last_modified, self.json_body)
+            function.event_invoke_config[:] = [each for each in function.event_invoke_config if each.arn != arn]
+            function.event_invoke_config.append(config)
+            return ActionResult(config.response())
+
+        return put_function_event_invoke_config
+
+    def delete(_: Any) -> Any:
+        def delete_function_event_invoke_config(self: Any) -> Any:
+            self.get_function_event_invoke_config()  # refuses what is not there
+            function, arn = found(self)
+            function.event_invoke_config[:] = [each for each in function.event_invoke_config if each.arn != arn]
+            return EmptyResult()
+
+        return delete_function_event_invoke_config
+
+    yield replace(LambdaResponse, "get_function_event_invoke_config", get)
+    yield replace(LambdaResponse, "put_function_event_invoke_config", put)
+    yield replace(LambdaResponse, "delete_function_event_invoke_config", delete)
+
+
+def keep_provisioned_concurrency() -> Iterator[Undo]:
+    """Moto has no provisioned concurrency. Nothing is started for it here, either: it is ready at once."""
+    from moto.awslambda import urls
+    from moto.awslambda.exceptions import LambdaClientError
+    from moto.awslambda.responses import LambdaResponse
+    from moto.core.utils import iso_8601_datetime_with_milliseconds
+
+    def kept(response: Any) -> tuple[dict[str, Any], str]:
+        """Return what the function's aliases have, and which of them it is about; refuse one that is not there."""
+        qualifier = response._get_param("Qualifier")
+        function = response.backend.get_function(_function_name(response), qualifier)
+        group = response.backend._lambdas._functions[function.function_name]
+        return group.setdefault("provisioned", {}), qualifier
+
+    def get_provisioned_concurrency_config(self: Any) -> Any:
+        configs, qualifier = kept(self)
+        if qualifier not in configs:
+            refused = LambdaClientError(
+                "ProvisionedConcurrencyConfigNotFoundException",
+                "No Provisioned Concurrency Config found for this function",
+            )
+            refused.code = 404
+            raise refused
+        return 200, {}, json.dumps(configs[qualifier])
+
+    def put_provisioned_concurrency_config(self: Any) -> Any:
+        configs, qualifier = kept(self)
+        number = self._get_param("ProvisionedConcurrentExecutions")
+        configs[qualifier] = {
+            **{f"{what}ProvisionedConcurrentExecutions": number for what in ("Requested", "Available", "Allocated")},
+            "Status": "READY",
+            "LastModified": iso_8601_datetime_with_milliseconds(),
+        }
+        return 202, {"status": 202}, json.dumps(configs[qualifier])
+
+    def delete_provisioned_concurrency_config(self: Any) -> Any:
+        configs, qualifier = kept(self)
+        configs.pop(qualifier, None)
+        return 204, {"status": 204}, ""
+
+    path = r"{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[\w_:%-]+)/provisioned-concurrency$"
+    urls.url_paths[path] = LambdaResponse.dispatch
+    yield lambda: urls.url_paths.pop(path)
+    yield add(LambdaResponse, get_provisioned_concurrency_config)
+    yield add(LambdaResponse, put_provisioned_concurrency_config)
+    yield add(LambdaResponse, delete_provisioned_concurrency_config)
+
+
+def change_code_signing() -> Iterator[Undo]:
+    """Moto takes a CodeSigningConfigArn only when a function is made."""
+    from moto.awslambda.responses import LambdaResponse
+
+    def put_function_code_signing_config(self: Any) -> str:
+        function = self.backend.get_function(_function_name(self))
+        function.code_signing_config_arn = self._get_param("CodeSigningConfigArn")
+        return self.get_function_code_signing_config()  # type: ignore[no-any-return]
+
+    def delete_function_code_signing_config(self: Any) -> Any:
+        self.backend.get_function(_function_name(self)).code_signing_config_arn = None
+        return 204, {"status": 204}, ""
+
+    yield add(LambdaResponse, put_function_code_signing_config)
+    yield add(LambdaResponse, delete_function_code_signing_config)
+
+
+def update_whole_url() -> Iterator[Undo]:
+    """Moto ignores a new InvokeMode of a function URL, and Cors that are taken away."""
+    from moto.awslambda.models import FunctionUrlConfig
+
+    def update(original: Any) -> Any:
+        def updated(self: Any, new_config: dict[str, Any]) -> None:
+            original(self, new_config)
+            self.config.update({name: new_config[name] for name in ("Cors", "InvokeMode") if name in new_config})
+
+        return updated
+
+    def to_dict(original: Any) -> Any:
+        def told(self: Any) -> dict[str, Any]:
+            mode = self.config.get("InvokeMode") or "BUFFERED"
+            return {**original(self), "Cors": self.config.get("Cors") or None, "InvokeMode": mode}
+
+        return told
+
+    yield replace(FunctionUrlConfig, "update", update)
+    yield replace(FunctionUrlConfig, "to_dict", to_dict)
+
+
+def _function_name(response: Any) -> str:
+    return unquote(response.path.split("/functions/")[1].split("/")[0])

@@ -1,0 +1,180 @@
+"""What a function runs with besides code and limits: each is a key of function.toml, and the same in the hand-off.
+
+ARNs and ids may hold the placeholders of `Workspace.filled`, or be ``{custom.NAME}``: an output of terraform/custom/.
+"""
+
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Annotated
+
+from build.rules import arns, quotas, values
+from build.rules.rule import (
+    Description,
+    Flag,
+    Kebab,
+    Rule,
+    Schedule,
+    Timezone,
+    arn_of,
+    at_most,
+    between,
+    distinct,
+    matching,
+    refused,
+    table,
+)
+from build.rules.words import shown
+
+_Action = Annotated[str, matching(values.action, values.ACTION, "`service:Action`")]
+_Resource = Annotated[str, Rule(arns.resource, words="ARNs, or `*`")]
+_Subnet = Annotated[str, Rule(arns.identifier("subnet"), words="`subnet-…`")]
+_SecurityGroup = Annotated[str, Rule(arns.identifier("sg"), words="`sg-…`")]
+
+
+@table
+class Permission:
+    """One statement of what the function's role may do."""
+
+    actions: Annotated[tuple[_Action, ...], distinct(1)]
+    """IAM actions"""
+    resources: Annotated[tuple[_Resource, ...], distinct(1)]
+    """What they may be done to"""
+    reason: Description | None = None
+    """Why so much is needed; required with a wildcard in actions or a bare * in resources"""
+
+    def __post_init__(self) -> None:
+        wide = arns.wildcards(self.actions, self.resources)
+        if wide and not self.reason:
+            listed = ", ".join(map(shown, wide))
+            msg = f'a wildcard needs a reason, got {listed}; name what is used, or write reason = "…"'
+            raise ValueError(msg)
+
+
+@table
+class Secret:
+    """A secret by reference: the function gets its ARN and may read it; its value is never ours."""
+
+    arn: Annotated[str, arn_of("ssm", "secretsmanager")]
+    """Of a parameter in Parameter Store, or of a secret in Secrets Manager"""
+    kms_key_arn: Annotated[str, arn_of("kms")] | None = None
+    """Of the key it is encrypted with, if that is one of yours"""
+
+
+@table
+class Network:
+    """The part of a VPC the function works in."""
+
+    subnet_ids: Annotated[tuple[_Subnet, ...], distinct(1), at_most(quotas.SUBNETS)]
+    """Subnets, in two or more availability zones"""
+    security_group_ids: Annotated[tuple[_SecurityGroup, ...], distinct(1), at_most(quotas.SECURITY_GROUPS)]
+    """Security groups"""
+    ipv6: Flag = False
+    """Whether it may reach IPv6 addresses, where the subnets have both"""
+
+
+@table
+class FileSystem:
+    """An EFS access point, mounted at every start; the function must be in its VPC."""
+
+    arn: Annotated[str, arn_of("elasticfilesystem")]
+    """Of the access point"""
+    mount: Annotated[str, matching(values.mount, values.MOUNT, "`/mnt/…`")]
+    """Where its files are"""
+
+
+@table
+class Asynchronous:
+    """What happens to events that nobody waits for: those of topics, buckets, rules, and invokes of type Event."""
+
+    retries: Annotated[int, between(*quotas.ASYNCHRONOUS_RETRIES)] = 2
+    """Times an event is tried again that the function failed"""
+    max_age_s: Annotated[int, between(*quotas.ASYNCHRONOUS_AGE_S)] = 21_600
+    """Seconds after which an event is given up"""
+    on_failure: (
+        Annotated[str, Rule(arns.destination, words="`queue`, or ARN of `sqs`, `sns`, `lambda`, `events`")] | None
+    ) = None
+    """Where it is told what was given up: an ARN (of a queue, topic, bus or function), or "queue": one is made"""
+    on_success: Annotated[str, arn_of("sqs", "sns", "lambda", "events")] | None = None
+    """Where answers go"""
+
+
+@table
+class ProvisionedSchedule:
+    """Hours at which more or fewer environments are kept ready."""
+
+    name: Kebab
+    """What it is called"""
+    expression: Schedule
+    """When it begins"""
+    timezone: Timezone = "UTC"
+    """In which the expression is read"""
+    min: Annotated[int, between(0)]
+    """Environments ready at least, from then on"""
+    max: Annotated[int, between(0)]
+    """Environments ready at most, from then on"""
+
+    def __post_init__(self) -> None:
+        if self.max < self.min:
+            raise refused(f"a max of at least min, {self.min}", str(self.max))
+
+
+@table
+class Provisioned:
+    """Execution environments that are started before anybody calls, for the version that is live."""
+
+    concurrency: Annotated[int, between(1)]
+    """Environments kept ready; with max, at least"""
+    max: Annotated[int, between(1)] | None = None
+    """Environments at most: their number then follows their use"""
+    target_percent: Annotated[int, between(*quotas.TARGET_UTILISATION_PERCENT)] = 70
+    """Share of them in use that is aimed at"""
+    schedules: tuple[ProvisionedSchedule, ...] = ()
+    """Hours with other bounds; need max"""
+
+    def __post_init__(self) -> None:
+        if self.max is not None and self.max < self.concurrency:
+            raise refused(f"a max of at least concurrency, {self.concurrency}", str(self.max))
+        if self.schedules and self.max is None:
+            raise refused("max beside schedules", "none")
+
+
+@table
+class Alarms:
+    """When CloudWatch says that something is wrong; operators decide in envs/<env>.tfvars who is told."""
+
+    enabled: Flag = True
+    """Whether there are alarms"""
+    errors: Annotated[int, between(1)] = 1
+    """Failed invokes within five minutes"""
+    throttles: Annotated[int, between(1)] = 1
+    """Refused invokes within five minutes"""
+    duration_percent: Annotated[int, between(1, 100)] = 90
+    """Share of the timeout that the longest invoke takes"""
+    dead_letters: Annotated[int, between(1)] = 1
+    """Messages in one of its dead-letter queues"""
+
+
+@table
+class Options:
+    """Everything a function runs with that most functions do without."""
+
+    stack: str | None = None
+    """Which Terraform state it belongs to; None for the env's own."""
+    permissions: tuple[Permission, ...] = ()
+    managed_policies: tuple[str, ...] = ()
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    """By the environment variable that holds the ARN."""
+    network: Network | None = None
+    file_system: FileSystem | None = None
+    asynchronous: Asynchronous = Asynchronous()
+    dead_letter_arn: str | None = None
+    provisioned: Provisioned | None = None
+    snap_start: bool = False
+    tracing: bool = False
+    kms_key_arn: str | None = None
+    code_signing_config_arn: str | None = None
+    log_level: str | None = None
+    """Lowest that reaches the log group; None for the env's own."""
+    system_log_level: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    alarms: Alarms = Alarms()
