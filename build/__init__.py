@@ -24,7 +24,7 @@
     project    discovery, settings, runtime profiles, interpreters
     process    the only place that starts a program
     model, digest, errors   the words
-    triggers, options       those of settings: what invokes a function, and what it runs with
+    triggers, http, options those of settings: what invokes a function, and what it runs with
     rules      what single settings must be like
 
 Only `release` and `infra` speak to AWS, and only after `pipeline.connect` has made sure which account it is.

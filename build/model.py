@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Self
 
 from build.digest import Digest
+from build.http import HttpApi
 from build.options import Options
-from build.triggers import HttpApi, Triggers
+from build.triggers import Triggers
 
 LOCAL = "local"
 """The env of the embedded cloud."""

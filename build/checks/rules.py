@@ -15,7 +15,8 @@ from build.model import Build, Finding, FunctionSpec, Severity, Spec, Workspace
 from build.packaging.sources import env_files
 from build.store.objects import Store
 
-_ROOMS = ("checks", "packaging", "wheels", "zips", "project", "rules", "model.py", "options.py", "triggers.py")
+_WORDS = ("http.py", "model.py", "options.py", "triggers.py")
+_ROOMS = ("checks", "packaging", "wheels", "zips", "project", "rules", *_WORDS)
 """Of the library: the code that findings follow from."""
 
 

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 
+from build.http import HttpTrigger
 from build.model import FunctionSpec, Workspace
 from build.project import naming
 from build.rules.words import did_you_mean
-from build.triggers import BucketTrigger, HttpTrigger
+from build.triggers import BucketTrigger
 
 _VARIABLE = re.compile(r"\{[^{}+]*(\+?)\}")
 

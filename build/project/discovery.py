@@ -85,7 +85,7 @@ def _state(root: Path) -> str:
     """Return a digest of everything that `_read` reads, the code that reads it included; empty if that is not plain."""
     sha256 = hashlib.sha256(f"{root}\0{sys.version}\0{host_architecture()}".encode("utf-8", "surrogateescape"))
     code = Path(__file__).parent
-    words = (code.parent / f"{name}.py" for name in ("model", "options", "triggers"))
+    words = (code.parent / f"{name}.py" for name in ("http", "model", "options", "triggers"))
     files = [*sorted(code.glob("*.py")), *sorted((code.parent / "rules").glob("*.py")), *words, root / "slipway.toml"]
     for kind, settings in (("functions", "function.toml"), ("layers", "layer.toml")):
         for folder in sorted((root / kind).glob("*/")):

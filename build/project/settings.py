@@ -11,25 +11,20 @@ from typing import Annotated, NotRequired, Required
 from pydantic import Field, StrictBool, StrictInt, StrictStr, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
+from build.http import Authorizer, Cors, Domain, HttpTrigger, LoadBalancerTrigger, Throttle, UrlTrigger
 from build.model import SLIMMING, Architecture
 from build.options import Alarms, Asynchronous, FileSystem, Network, Permission, Provisioned, Secret
 from build.project.profiles import RUNTIMES
 from build.rules import arns, quotas, values
 from build.rules.rule import Description, Kebab, Rule, arn_of, at_most, between, distinct, matching, one_of
+from build.rules.words import KEBAB
 from build.triggers import (
-    Authorizer,
     BucketTrigger,
-    Cors,
-    Domain,
     EventTrigger,
-    HttpTrigger,
-    LoadBalancerTrigger,
     QueueTrigger,
     ScheduleTrigger,
     StreamTrigger,
-    Throttle,
     TopicTrigger,
-    UrlTrigger,
 )
 
 _Runtime = Annotated[StrictStr, one_of([str(runtime) for runtime in RUNTIMES])]
@@ -49,6 +44,7 @@ _Stack = Annotated[StrictStr, Rule(values.stack, words="kebab-case")]
 _TagKey = Annotated[StrictStr, Rule(values.tag_key)]
 _TagValue = Annotated[StrictStr, Rule(values.tag_value)]
 _TAGS = quotas.TAGS - len(values.OWN_TAGS)
+_AuthorizerName = Annotated[StrictStr, matching(values.authorizer_name, KEBAB, "in kebab-case, not `iam`")]
 _KeyArn = Annotated[StrictStr, arn_of("kms")]
 
 
@@ -182,7 +178,9 @@ class HttpApiTable(TypedDict, total=False):
 
     cors: Annotated[Cors, Field(description="Which pages of other origins may call")]
     throttle: Annotated[Throttle, Field(description="Requests each route takes that says nothing else")]
-    authorizers: Annotated[dict[Kebab, Authorizer], Field(description="Who may call, by the name that routes use")]
+    authorizers: Annotated[
+        dict[_AuthorizerName, Authorizer], Field(description="Who may call, by the name that routes use")
+    ]
     domain: Annotated[Domain, Field(description="Where it answers, besides its own address")]
 
 

@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
 
+from build.http import HttpApi
 from build.model import (
     LOCAL,
     Architecture,
@@ -34,7 +35,7 @@ from build.project.settings import (
     StoreTable,
 )
 from build.rules import quotas
-from build.triggers import HttpApi, Triggers
+from build.triggers import Triggers
 
 _LOCAL: EnvTable = {"region": "us-east-1", "account_id": "123456789012"}
 

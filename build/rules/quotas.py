@@ -94,6 +94,8 @@ FLEXIBLE_WINDOW_MIN = (1, 1440)
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html
 TARGET_GROUP_NAME_CHARS = 32
 RULE_PRIORITY = (1, 50_000)
+RULE_VALUES = 5
+"""Of all conditions of one rule together."""
 
 # https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html
 TOPIC_NAME_CHARS = 94

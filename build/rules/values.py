@@ -269,3 +269,14 @@ def bucket_event(value: str) -> str | None:
     """Check a kind of event of S3."""
     fits = re.fullmatch(_BUCKET_EVENT, value)
     return None if fits else f'expected an event of S3, such as "s3:ObjectCreated:*", got {shown(value)}'
+
+
+def health_check_path(value: str) -> str | None:
+    """Check the path of a health check."""
+    fits = value.startswith("/") and len(value) <= 1024
+    return None if fits else f'expected a path of at most 1024 characters, such as "/health", got {shown(value)}'
+
+
+def authorizer_name(name: str) -> str | None:
+    """Check how an authorizer is called; ``iam`` is what AWS itself offers."""
+    return 'expected another name: routes say "iam" for AWS\'s own' if name == "iam" else kebab_problem(name)

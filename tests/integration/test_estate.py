@@ -71,7 +71,7 @@ def test_nothing_is_planned_where_nothing_changed(estate):
 def test_only_the_stack_that_changed_is_planned_and_values_stay_hidden(estate):
     set_up(estate, "orders", stack="shop", memory=512)
     commit(estate, "more memory")
-    done = estate.run("plan", "--out", "changed.plan")
+    done = estate.run("plan", "--out", ".artifacts/changed.plan")
     assert "1 of 2 stacks are as they were applied: not planned" in done.stderr
     assert "memory_mb" in done.stdout
     for ending in ("md", "json", "html"):
@@ -91,7 +91,7 @@ def test_a_gate_may_refuse_what_is_not_safe(estate):
 def test_a_plan_for_another_commit_is_refused(estate):
     set_up(estate, "plain", answer="second")
     commit(estate, "not what was planned")
-    refused = estate.run("deploy", "--plan", "changed.plan", code=1)
+    refused = estate.run("deploy", "--plan", ".artifacts/changed.plan", code=1)
     assert "commit: expected" in refused.stderr
     assert "nothing was changed" in refused.stderr
     subprocess.run(["git", "reset", "-q", "--hard", "HEAD~1"], cwd=estate.root, check=True)
@@ -103,35 +103,35 @@ def test_a_plan_of_artifacts_that_were_exchanged_is_refused_by_name(estate):
     (key,) = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket, Prefix="functions/orders/")["Contents"]]
     true = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     s3.put_object(Bucket=bucket, Key=key, Body=b"not what was built", ChecksumAlgorithm="SHA256")
-    refused = estate.run("deploy", "--plan", "changed.plan", code=1)
+    refused = estate.run("deploy", "--plan", ".artifacts/changed.plan", code=1)
     assert "functions/orders: expected sha256:" in refused.stderr
     s3.put_object(Bucket=bucket, Key=key, Body=true, ChecksumAlgorithm="SHA256")
 
 
 def test_exactly_the_saved_plan_is_applied_without_building(estate):
     shutil.rmtree(estate.root / ".artifacts/store")
-    done = estate.run("deploy", "--plan", "changed.plan")
+    done = estate.run("deploy", "--plan", ".artifacts/changed.plan")
     assert "assembling" not in done.stderr
     configuration = estate.client("lambda").get_function_configuration(FunctionName="slipway-local-orders:live")
     assert configuration["MemorySize"] == 512
 
 
 def test_a_plan_whose_state_moved_on_is_applied_only_if_the_change_is_the_same(estate):
-    stale = estate.run("deploy", "--plan", "changed.plan", code=1)
+    stale = estate.run("deploy", "--plan", ".artifacts/changed.plan", code=1)
     assert "stack shop: its state changed after the plan was made" in stale.stderr
     assert "--replan" in stale.stderr
-    done = estate.run("deploy", "--plan", "changed.plan", "--replan")  # nothing is left to change
+    done = estate.run("deploy", "--plan", ".artifacts/changed.plan", "--replan")  # nothing is left to change
     assert "nothing to change" in done.stderr
 
 
 def test_another_change_than_the_one_approved_stops_a_second_plan(estate):
     set_up(estate, "orders", stack="shop", memory=1024)
     commit(estate, "still more memory")
-    estate.run("plan", "--out", "approved.plan")
+    estate.run("plan", "--out", ".artifacts/approved.plan")
     lambda_ = estate.client("lambda")
     lambda_.update_function_configuration(FunctionName="slipway-local-orders", Timeout=77)
     touch_state(estate)
-    refused = estate.run("deploy", "--plan", "approved.plan", "--replan", code=1)
+    refused = estate.run("deploy", "--plan", ".artifacts/approved.plan", "--replan", code=1)
     assert "another change than the one that was approved" in refused.stderr
     assert lambda_.get_function_configuration(FunctionName="slipway-local-orders")["MemorySize"] == 512
 

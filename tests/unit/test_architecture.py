@@ -16,7 +16,8 @@ MODULES = sorted(BUILD.rglob("*.py"))
 
 LEVELS = [
     "digest errors rules",
-    "triggers options",
+    "http options",
+    "triggers",
     "model",
     "results",
     "process",

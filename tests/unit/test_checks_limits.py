@@ -5,11 +5,12 @@ import pytest
 
 from build.checks import check, provider
 from build.checks.limits import ADDED_ENVIRONMENT_BYTES, environment_bytes, policy_chars
+from build.http import HttpTrigger
 from build.model import Architecture, Build, Finding, FunctionSpec, Runtime, Severity, Target, Workspace
 from build.options import Options, Permission, Secret
 from build.rules import quotas
 from build.store.objects import Store
-from build.triggers import HttpTrigger, QueueTrigger, Triggers
+from build.triggers import QueueTrigger, Triggers
 from tests.builders import function_spec, layer_spec, make_workspace, write_files
 
 X86 = Architecture.X86_64

@@ -2,15 +2,12 @@ from dataclasses import replace
 
 import pytest
 
+from build.http import Authorizer, HttpApi, HttpTrigger, LoadBalancerTrigger
 from build.options import Asynchronous, Options
 from build.project.conflicts import conflicts
 from build.triggers import (
-    Authorizer,
     BucketTrigger,
     EventTrigger,
-    HttpApi,
-    HttpTrigger,
-    LoadBalancerTrigger,
     QueueTrigger,
     ScheduleTrigger,
     StreamTrigger,

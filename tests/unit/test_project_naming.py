@@ -2,12 +2,12 @@ from dataclasses import replace
 
 import pytest
 
+from build.http import LoadBalancerTrigger
 from build.options import Asynchronous, Options
 from build.project.naming import aws_names, length_problem
 from build.triggers import (
     BucketTrigger,
     EventTrigger,
-    LoadBalancerTrigger,
     QueueTrigger,
     ScheduleTrigger,
     StreamTrigger,

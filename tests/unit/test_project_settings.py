@@ -459,3 +459,38 @@ def test_a_source_that_cannot_deliver_is_refused(kind, text, expected):
 
 def test_a_source_may_be_an_output_of_terraform_custom():
     assert function('[[triggers.stream]]\nname = "x"\nsource = "kinesis"\narn = "{custom.clicks}"') == []
+
+
+SIX = 'paths = ["/a", "/b", "/c"]\nhosts = ["a", "b"]\nmethods = ["GET"]'
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('[triggers.url]\nauth = "none"', "expected reason ="),
+        (
+            '[triggers.url]\nauth = "iam"\n[triggers.url.cors]\nallow_origins = ["*"]\nallow_methods = ["OPTIONS"]',
+            "a URL",
+        ),
+        ('[[triggers.load_balancer]]\nname = "x"\nhealth_check_path = "health"', "expected a path"),
+        (
+            '[[triggers.load_balancer]]\nname = "x"\nlistener_arn = "{custom.listener}"\npriority = 1\n' + SIX,
+            "expected at most 5 paths, hosts and methods together",
+        ),
+    ],
+)
+def test_what_aws_would_refuse_of_a_url_or_a_load_balancer_is_refused(text, expected):
+    assert expected in line(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('[http_api.authorizers.iam]\nfunction = "gate"', 'routes say "iam"'),
+        ('[http_api.authorizers.staff]\nissuer = "https://x"\naudience = ["a"]\nidentity = ["b", "c"]', "one identity"),
+        ('[http_api.authorizers.staff]\nissuer = "https://x"', "expected an audience"),
+    ],
+)
+def test_what_aws_would_refuse_of_an_authorizer_is_refused(text, expected):
+    (only,) = lines(f'name = "shop"\n{text}', settings.SLIPWAY)
+    assert expected in only

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from build.digest import Digest
+from build.http import HttpTrigger
 from build.model import Architecture, Artifact, Target
 from build.options import Options, Permission
 from build.project.discovery import discover
 from build.release.handoff import handoff_of, write_handoff
 from build.results import PublishedArtifact
-from build.triggers import HttpTrigger, QueueTrigger, Triggers
+from build.triggers import QueueTrigger, Triggers
 from tests.builders import ARM, PY313, function_spec, layer_spec, make_workspace, write_files
 
 GOLDEN = Path(__file__).parents[1] / "golden"

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from build import process
+from build.http import HttpTrigger, Throttle
 from build.options import Options, Permission
-from build.triggers import HttpTrigger, QueueTrigger, Throttle
+from build.triggers import QueueTrigger
 
 QUEUE = QueueTrigger(name="incoming", batch_size=5)
 
