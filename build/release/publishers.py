@@ -1,6 +1,7 @@
 """Publish artifacts by digest: the same bytes are there already, or are put there once."""
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -9,9 +10,12 @@ from build.release.aws import asking
 from build.results import PublishedArtifact
 from build.store.objects import verified
 
+_ASKED_AT_ONCE = 10
+"""boto3 keeps as many connections open."""
+
 
 class Publisher(Protocol):
-    """A place artifacts are published to."""
+    """A place artifacts are published to; asked from several threads."""
 
     def exists(self, location: str, artifact: Artifact) -> bool:
         """Tell whether the bytes of ``artifact`` are at ``location``."""
@@ -31,10 +35,13 @@ def publish_all(
     artifacts: Iterable[Artifact], publisher: Publisher, *, on_progress: Callable[[str], None]
 ) -> tuple[PublishedArtifact, ...]:
     """Publish what is not there yet; return where everything is."""
+    artifacts = tuple(artifacts)
+    locations = tuple(map(location_of, artifacts))
+    with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:  # hundreds are asked for, and few are missing
+        there = tuple(pool.map(publisher.exists, locations, artifacts))
     published = []
-    for artifact in artifacts:
-        location = location_of(artifact)
-        missing = not publisher.exists(location, artifact)
+    for artifact, location, is_there in zip(artifacts, locations, there, strict=True):
+        missing = not is_there
         if missing:
             on_progress(f"uploading {artifact.key} ({artifact.size_bytes / 1e6:.1f} MB)")
             publisher.publish(location, artifact)

@@ -4,14 +4,11 @@ What AWS has already (a network, a file system, keys, a load balancer, sources t
 """
 
 import json
-import zipfile
-from collections.abc import Iterator
-from string import Template
 from typing import Any
 
 import pytest
 
-from tests.checkout import Checkout, make_checkout
+from tests.checkout import Checkout
 
 pytestmark = pytest.mark.slow
 
