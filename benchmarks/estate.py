@@ -120,7 +120,8 @@ def _measured(root: Path, size: int, stacks: int, rounds: int) -> Row:
 
 def _lay_out(root: Path, size: int, stacks: int) -> None:
     """Write a repository with ``size`` functions."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S607
+    git = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
+    listed = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in filter(None, listed.split("\0")):
         if name.split("/")[0] not in {"functions", "layers", "tests", "docs"} and (ROOT / name).is_file():
             place = root / name
@@ -182,13 +183,10 @@ def _watch(child: "subprocess.Popen[bytes]", peak: list[int]) -> None:
 
 def _family(root: int) -> Iterator[int]:
     yield root
-    try:
-        below = Path(f"/proc/{root}/task/{root}/children").read_text("ascii").split()
-    except OSError:
-        return
-    for pid in below:
-        if b"build.local" not in _bytes(f"/proc/{pid}/cmdline"):
-            yield from _family(int(pid))
+    for task in Path(f"/proc/{root}/task").glob("*"):
+        for pid in _bytes(f"{task}/children").split():
+            if b"build.local" not in _bytes(f"/proc/{pid.decode()}/cmdline"):
+                yield from _family(int(pid))
 
 
 def _resident(pid: int) -> int:

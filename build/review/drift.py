@@ -18,6 +18,7 @@ _READY = "aws_lambda_provisioned_concurrency_config"
 _OF_OTHERS = {
     "aws_iam_role": {"inline_policy", "managed_policy_arns"},
     "aws_lambda_alias": {"function_version", "routing_config"},  # the roll-out's, and a rollback's
+    "aws_lb_target_group": {"load_balancer_arns"},  # AWS's, as soon as a rule sends requests to it
     "aws_s3_bucket": set(
         """acceleration_status acl cors_rule grant lifecycle_rule logging object_lock_configuration policy
         replication_configuration request_payer server_side_encryption_configuration versioning website
