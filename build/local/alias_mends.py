@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
-from build.local.patching import Undo, add, replace
+from build.local.patching import Undo, add_action, replace
 
 # Everything here takes and gives objects of moto, which has no types to speak of.
 # ruff: noqa: SLF001
@@ -24,13 +24,9 @@ def tell_event_invoke_configs_apart() -> Iterator[Undo]:
     from moto.awslambda.responses import LambdaResponse
     from moto.core.responses import ActionResult, EmptyResult
 
-    def found(response: Any) -> tuple[Any, str]:
-        function = response.backend.get_function(_function_name(response))
-        return function, f"{function.function_arn}:{response._get_param('Qualifier') or '$LATEST'}"
-
     def get(_: Any) -> Any:
         def get_function_event_invoke_config(self: Any) -> Any:
-            function, arn = found(self)
+            function, arn = _asked(self)
             for each in function.event_invoke_config:
                 if each.arn == arn:
                     return ActionResult(each.response())
@@ -40,7 +36,7 @@ def tell_event_invoke_configs_apart() -> Iterator[Undo]:
 
     def put(_: Any) -> Any:
         def put_function_event_invoke_config(self: Any) -> Any:
-            function, arn = found(self)
+            function, arn = _asked(self)
             config = EventInvokeConfig(arn, function.last_modified, self.json_body)
             function.event_invoke_config[:] = [each for each in function.event_invoke_config if each.arn != arn]
             function.event_invoke_config.append(config)
@@ -51,7 +47,7 @@ def tell_event_invoke_configs_apart() -> Iterator[Undo]:
     def delete(_: Any) -> Any:
         def delete_function_event_invoke_config(self: Any) -> Any:
             self.get_function_event_invoke_config()  # refuses what is not there
-            function, arn = found(self)
+            function, arn = _asked(self)
             function.event_invoke_config[:] = [each for each in function.event_invoke_config if each.arn != arn]
             return EmptyResult()
 
@@ -69,15 +65,8 @@ def keep_provisioned_concurrency() -> Iterator[Undo]:
     from moto.awslambda.responses import LambdaResponse
     from moto.core.utils import iso_8601_datetime_with_milliseconds
 
-    def kept(response: Any) -> tuple[dict[str, Any], str]:
-        """Return what the function's aliases have, and which of them it is about; refuse one that is not there."""
-        qualifier = response._get_param("Qualifier")
-        function = response.backend.get_function(_function_name(response), qualifier)
-        group = response.backend._lambdas._functions[function.function_name]
-        return group.setdefault("provisioned", {}), qualifier
-
     def get_provisioned_concurrency_config(self: Any) -> Any:
-        configs, qualifier = kept(self)
+        configs, qualifier = _provisioned(self)
         if qualifier not in configs:
             refused = LambdaClientError(
                 "ProvisionedConcurrencyConfigNotFoundException",
@@ -88,7 +77,7 @@ def keep_provisioned_concurrency() -> Iterator[Undo]:
         return 200, {}, json.dumps(configs[qualifier])
 
     def put_provisioned_concurrency_config(self: Any) -> Any:
-        configs, qualifier = kept(self)
+        configs, qualifier = _provisioned(self)
         number = self._get_param("ProvisionedConcurrentExecutions")
         configs[qualifier] = {
             **{f"{what}ProvisionedConcurrentExecutions": number for what in ("Requested", "Available", "Allocated")},
@@ -98,16 +87,16 @@ def keep_provisioned_concurrency() -> Iterator[Undo]:
         return 202, {"status": 202}, json.dumps(configs[qualifier])
 
     def delete_provisioned_concurrency_config(self: Any) -> Any:
-        configs, qualifier = kept(self)
+        configs, qualifier = _provisioned(self)
         configs.pop(qualifier, None)
         return 204, {"status": 204}, ""
 
     path = r"{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[\w_:%-]+)/provisioned-concurrency$"
     urls.url_paths[path] = LambdaResponse.dispatch
     yield lambda: urls.url_paths.pop(path)
-    yield add(LambdaResponse, get_provisioned_concurrency_config)
-    yield add(LambdaResponse, put_provisioned_concurrency_config)
-    yield add(LambdaResponse, delete_provisioned_concurrency_config)
+    yield add_action(LambdaResponse, get_provisioned_concurrency_config)
+    yield add_action(LambdaResponse, put_provisioned_concurrency_config)
+    yield add_action(LambdaResponse, delete_provisioned_concurrency_config)
 
 
 def change_code_signing() -> Iterator[Undo]:
@@ -123,8 +112,8 @@ def change_code_signing() -> Iterator[Undo]:
         self.backend.get_function(_function_name(self)).code_signing_config_arn = None
         return 204, {"status": 204}, ""
 
-    yield add(LambdaResponse, put_function_code_signing_config)
-    yield add(LambdaResponse, delete_function_code_signing_config)
+    yield add_action(LambdaResponse, put_function_code_signing_config)
+    yield add_action(LambdaResponse, delete_function_code_signing_config)
 
 
 def update_whole_url() -> Iterator[Undo]:
@@ -147,6 +136,20 @@ def update_whole_url() -> Iterator[Undo]:
 
     yield replace(FunctionUrlConfig, "update", update)
     yield replace(FunctionUrlConfig, "to_dict", to_dict)
+
+
+def _asked(response: Any) -> tuple[Any, str]:
+    """Return the function a request is about, and the ARN of what it says of it."""
+    function = response.backend.get_function(_function_name(response))
+    return function, f"{function.function_arn}:{response._get_param('Qualifier') or '$LATEST'}"
+
+
+def _provisioned(response: Any) -> tuple[dict[str, Any], str]:
+    """Return what the function's aliases have, and which of them a request is about; refuse one that is not there."""
+    qualifier = response._get_param("Qualifier")
+    function = response.backend.get_function(_function_name(response), qualifier)
+    group = response.backend._lambdas._functions[function.function_name]
+    return group.setdefault("provisioned", {}), qualifier
 
 
 def _function_name(response: Any) -> str:

@@ -1,5 +1,6 @@
 """What moto's Lambda answers wrongly, mended: see `build.local.mends`."""
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -179,3 +180,26 @@ def name_alias_in_mappings() -> Iterator[Undo]:
 
     yield replace(LambdaBackend, "create_event_source_mapping", create)
     yield replace(LambdaBackend, "update_event_source_mapping", update)
+
+
+def refuse_statements_twice() -> Iterator[Undo]:
+    """Moto takes a statement of a function's policy a second time; then it cannot be removed."""
+    from moto.awslambda.models import LambdaBackend
+    from moto.core.exceptions import JsonRESTError
+
+    class ConflictError(JsonRESTError):  # type: ignore[misc]
+        code = 409
+
+    def add(original: Any) -> Any:
+        def add_permission(self: Any, function_name: str, qualifier: str, raw: str) -> Any:
+            function = self.get_function(function_name, qualifier)
+            sid = json.loads(raw).get("StatementId")
+            ending = f":{qualifier}" if qualifier else f":{function.function_name}"
+            if any(each["Sid"] == sid and each["Resource"].endswith(ending) for each in function.policy.statements):
+                message = f"The statement id ({sid}) provided already exists."
+                raise ConflictError("ResourceConflictException", message)
+            return original(self, function_name, qualifier, raw)
+
+        return add_permission
+
+    yield replace(LambdaBackend, "add_permission", add)

@@ -14,8 +14,8 @@ def replace(owner: Any, name: str, make: Callable[[Any], Any]) -> Undo:
     return lambda: setattr(owner, name, original)
 
 
-def add(owner: Any, function: Callable[..., Any]) -> Undo:
-    """Give ``owner`` a method it does not have, under the name of ``function``; return what takes it away."""
-    assert not hasattr(owner, function.__name__), function.__name__
-    setattr(owner, function.__name__, function)
-    return lambda: delattr(owner, function.__name__)
+def add_action(responses: Any, action: Callable[..., Any]) -> Undo:
+    """Give a class of moto's responses an action it does not have; return what takes it away."""
+    assert not hasattr(responses, action.__name__), action.__name__
+    setattr(responses, action.__name__, action)
+    return lambda: delattr(responses, action.__name__)

@@ -20,7 +20,7 @@ from typing import Any, Never
 HOST = "127.0.0.1"
 WATCH_S = 30.0
 """How often the cloud makes sure that its repository still is there and knows it."""
-PRELOADED = ("iam", "logs", "s3", "sqs", "sts", "apigatewayv2")
+PRELOADED = ("iam", "logs", "s3", "sqs", "sts", "apigatewayv2", "cloudwatch")
 """Services of moto that every deploy needs; each takes a while to import at its first request."""
 
 
@@ -60,6 +60,7 @@ def _server(root: Path, nonce: str, scratch: Path, stack: ExitStack) -> Any:
     from build.local.cloud_logs import write
     from build.local.front import Front
     from build.local.invoker import Invoker
+    from build.local.invoking import invoking
     from build.local.queues import QueuePoller
 
     unpack.prune(root / ".artifacts")
@@ -70,7 +71,7 @@ def _server(root: Path, nonce: str, scratch: Path, stack: ExitStack) -> Any:
     poller = QueuePoller(invoker)
     stack.callback(poller.stop)
     stack.enter_context(mends.installed())
-    stack.enter_context(mends.invoking(invoker, poller.wake))
+    stack.enter_context(invoking(invoker, poller.wake))
     front = Front(DomainDispatcherApplication(create_backend_app), invoker, nonce=nonce)
     poller.start()
     return make_server(HOST, port, front, threaded=True, request_handler=MotoRequestHandler, fd=listener.fileno())

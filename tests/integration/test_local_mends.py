@@ -94,7 +94,7 @@ def test_logging_config_is_given_back(function, is_mended):
     if is_mended:
         assert got == [wanted, wanted]
     else:
-        still_broken(got != [wanted, wanted], "keep_logging_config")
+        still_broken(got != [wanted, wanted], "keep_whole_configuration")
 
 
 def test_a_function_without_logging_config_has_the_default_one(function, is_mended):
@@ -103,7 +103,7 @@ def test_a_function_without_logging_config_has_the_default_one(function, is_mend
     if is_mended:
         assert got == default
     else:
-        still_broken(got != default, "keep_logging_config")
+        still_broken(got != default, "keep_whole_configuration")
 
 
 @pytest.mark.parametrize(
@@ -405,10 +405,16 @@ def test_without_mends_moto_cannot_run_code_without_docker(function, is_mended):
 
 
 def test_moto_is_as_it_was_after_the_mends_are_taken_away():
+    from moto.apigatewayv2.responses import ApiGatewayV2Response
     from moto.awslambda.models import LambdaFunction
+    from moto.awslambda.urls import url_paths
     from moto.sqs.models import Queue
 
-    before = (LambdaFunction.get_configuration, LambdaFunction.__init__, Queue.attributes)
+    def seen():
+        changed = LambdaFunction.get_configuration, LambdaFunction.__init__, Queue.attributes, Queue.BASE_ATTRIBUTES
+        return (*changed, hasattr(ApiGatewayV2Response, "update_stage"), list(url_paths))
+
+    before = seen()
     with mends.installed():
-        assert LambdaFunction.get_configuration is not before[0]
-    assert (LambdaFunction.get_configuration, LambdaFunction.__init__, Queue.attributes) == before
+        assert all(now != then for now, then in zip(seen(), before, strict=True))
+    assert seen() == before

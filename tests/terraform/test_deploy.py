@@ -37,6 +37,24 @@ EXAMPLE: dict[str, Any] = json.loads((ROOT / "tests" / "golden" / "handoff.json"
 BUCKET = EXAMPLE["artifact_bucket"]
 
 
+def plain(name: str) -> dict[str, Any]:
+    """Return a function of the example with its routes, its first queue and its permissions, and nothing foreign.
+
+    Everything else, with what it needs around it, is deployed in test_everything.py.
+    """
+    function, bare = EXAMPLE["functions"][name], EXAMPLE["functions"]["greeting"]
+    own = "description handler layers memory_mb timeout_s ephemeral_storage_mb environment log_retention_days".split()
+    kept = {key: function[key] for key in (*own, "reserved_concurrency", "permissions")}
+    triggers = {
+        **bare["triggers"],
+        "http": {
+            route: {**each, "authorizer": None, "scopes": []} for route, each in function["triggers"]["http"].items()
+        },
+        "queue": {key: each for key, each in function["triggers"]["queue"].items() if each["arn"] is None},
+    }
+    return {**bare, **kept, "triggers": triggers}
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Account:
     """An embedded cloud of its own, and a repository that deploys to it."""
@@ -59,10 +77,11 @@ class Account:
         layers = {
             name: {**layer, "artifact": self.publish(f"layers/{name}")} for name, layer in EXAMPLE["layers"].items()
         }
-        return deepcopy({**EXAMPLE, "env": env, "layers": layers, "functions": functions})
+        api = {**EXAMPLE["http_api"], "authorizers": {}, "domain": None}
+        return deepcopy({**EXAMPLE, "env": env, "http_api": api, "layers": layers, "functions": functions})
 
     def function(self, name: str, code: str = "first", **settings: Any) -> dict[str, Any]:
-        return {**EXAMPLE["functions"][name], "artifact": self.publish(f"functions/{name}", code), **settings}
+        return {**plain(name), "artifact": self.publish(f"functions/{name}", code), **settings}
 
     def publish(self, identity: str, code: str = "first") -> dict[str, Any]:
         buffer = io.BytesIO()
@@ -221,7 +240,7 @@ def test_a_deploy_gives_out_versions_logs_queues_and_the_url(deployed):
 
 
 def test_a_deploy_says_what_it_does(deployed):
-    address = 'module.queue_trigger["orders/incoming"].aws_sqs_queue.this'
+    address = 'module.queue_trigger["orders/incoming"].aws_sqs_queue.this[0]'
     assert deployed.said[0].startswith("terraform init: providers from ")
     assert f"{address}: creating" in deployed.said
     assert any(line.startswith(f"{address}: still creating after ") for line in deployed.said)

@@ -1,21 +1,24 @@
-"""Every trigger and every setting at once, by the verbs: planned, applied, planned again, changed, and taken away again.
+"""Every trigger and every setting at once, by the verbs: deployed, planned again, changed, and destroyed.
 
 What AWS has already (a network, a file system, keys, a load balancer, sources to read) is made first, as others would.
+The tests tell one story, from top to bottom: each starts where the one before ended.
 """
 
 import json
+import re
+import tomllib
+from collections.abc import Collection, Iterator
+from string import Template
 from typing import Any
 
 import pytest
 
-from tests.checkout import Checkout
+from tests.checkout import ROOT, Checkout, make_checkout
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("everything")]
 
 ACCOUNT = "123456789012"
 APP = "def handler(event, context):\n    return event\n"
-
-PLANNED_ONLY: dict[str, str] = {}
 
 SLIPWAY = """
 name = "slipway"
@@ -96,6 +99,10 @@ dead_letters = 4
 [[permissions]]
 actions = ["dynamodb:PutItem"]
 resources = ["arn:{partition}:dynamodb:{region}:{account}:table/orders"]
+[[permissions]]
+actions = ["sts:GetCallerIdentity"]
+resources = ["*"]
+reason = "this action knows no resource"
 [[triggers.http]]
 route = "GET /orders/{id}"
 authorizer = "partners"
@@ -112,6 +119,8 @@ streaming = true
 allow_origins = ["https://example.com"]
 allow_methods = ["GET", "POST"]
 allow_headers = ["content-type"]
+expose_headers = ["x-order"]
+allow_credentials = true
 max_age_s = 600
 [[triggers.queue]]
 name = "incoming"
@@ -175,6 +184,8 @@ description = "Has what cannot stand beside the other, and reads what is there a
 snap_start = true
 dead_letter_arn = "${queue}"
 layers = ["${layer}", "own"]
+[alarms]
+enabled = false
 [[triggers.http]]
 route = "$$default"
 authorizer = "iam"
@@ -216,9 +227,20 @@ enabled = false
 """
 
 
-def made_by_others(checkout: Checkout) -> dict[str, str]:
-    """Make what the functions only refer to; return its ARNs and ids by their names in the settings."""
-    return {**network(checkout), **keys(checkout), **sources(checkout)}
+LAYER = """
+description = "Ours"
+runtimes = ["python3.13"]
+architectures = ["x86_64", "arm64"]
+"""
+
+OPERATIONS = """
+alarms = { actions = ["${topic}"] }
+permissions_boundary = "${boundary}"
+tags = { cost = "42" }
+"""
+
+FUNCTIONS = {"every": EVERY, "guard": GUARD, "rest": REST}
+NOTHING = "Plan: 0 to add, 0 to change, 0 to destroy."
 
 
 def network(checkout: Checkout) -> dict[str, str]:
@@ -288,3 +310,136 @@ def sources(checkout: Checkout) -> dict[str, str]:
         "table_stream": table["LatestStreamArn"],
         "layer": layer["LayerVersionArn"],
     }
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    checkout = make_checkout(tmp_path_factory.mktemp("clone"))
+    checkout.run("local.start")
+    made = {**network(checkout), **keys(checkout), **sources(checkout)}
+    files = {"slipway.toml": SLIPWAY, "layers/own/layer.toml": LAYER, "terraform/envs/local.tfvars": OPERATIONS}
+    for name, settings in FUNCTIONS.items():
+        files[f"functions/{name}/function.toml"] = settings
+        checkout.write(f"functions/{name}/src/app.py", APP)
+    checkout.write("layers/own/src/shared.py", "NAME = 'ours'\n")
+    for path, text in files.items():
+        checkout.write(path, Template(text).substitute(made))
+    yield checkout
+    checkout.close()
+
+
+@pytest.fixture(scope="module")
+def deployed(checkout: Checkout) -> Checkout:
+    checkout.run("deploy")
+    return checkout
+
+
+def paths(settings: Any, place: str = "", *, by_name: Collection[str] = ()) -> Iterator[str]:
+    """Yield where each value is; below ``by_name`` are names, which do not count."""
+    if isinstance(settings, dict) and settings:
+        for key, value in settings.items():
+            yield from paths(value, place if place in by_name else f"{place}.{key}", by_name=by_name)
+    elif isinstance(settings, list) and settings and isinstance(settings[0], dict):
+        for each in settings:
+            yield from paths(each, place, by_name=by_name)
+    else:
+        yield place
+
+
+def test_no_setting_is_left_out():
+    computed = r"\.(artifact(\..+)?|image_uri|package_type|handler|runtime|architecture)"
+    kinds = ("http", "queue", "topic", "event", "schedule", "bucket", "stream", "load_balancer")
+    by_name = {".environment", ".secrets", ".tags", ".authorizers", *(f".triggers.{kind}" for kind in kinds)}
+    handoff = json.loads((ROOT / "tests/golden/handoff.json").read_text("utf-8"))
+    settings = [tomllib.loads(text) for text in FUNCTIONS.values()]
+    written = {path for each in settings for path in paths(each)} | set(paths(tomllib.loads(SLIPWAY)["http_api"]))
+    there_are = {path for each in handoff["functions"].values() for path in paths(each, by_name=by_name)}
+    there_are |= set(paths(handoff["http_api"], by_name=by_name))
+    left_out = {each for each in there_are if not any(path.startswith(each) for path in written)}
+    assert {each for each in left_out if not re.fullmatch(computed, each)} == set()
+
+
+def test_no_kind_of_resource_is_left_out(deployed):
+    declared = {
+        kind
+        for path in (ROOT / "terraform").glob("modules/*/*.tf")
+        if path.parent.name != "ecr-repository"  # no setting makes an image yet
+        for kind in re.findall(r'^resource "(\w+)"', path.read_text("utf-8"), re.MULTILINE)
+    }
+    state = deployed.client("s3").get_object(
+        Bucket="slipway-local-terraform-state-123456789012", Key="slipway/local.tfstate"
+    )
+    there = {each["type"] for each in json.loads(state["Body"].read())["resources"] if each["mode"] == "managed"}
+    assert declared - there == set()
+
+
+def test_a_plan_after_it_is_empty(deployed):
+    assert NOTHING in deployed.run("plan").stderr
+
+
+CHANGES = {
+    "every": (
+        ("memory_mb = 512", "memory_mb = 768"),
+        ('mount = "/mnt/data"', 'mount = "/mnt/files"'),
+        ('source = ["payments"]', 'source = ["payments", "refunds"]'),
+        ('[[triggers.topic]]\nname = "prices"\nfilter = { kind = ["price"] }\n', ""),
+        ("throttle = { rate_per_s = 10, burst = 20 }\n", ""),
+        ("streaming = true", "streaming = false"),
+        ("retries = 1\n", "retries = 0\n"),
+    ),
+    "guard": (("concurrency = 1", "concurrency = 2"),),
+    "rest": (("snap_start = true\n", ""), ("rate(5 minutes)", "rate(6 minutes)")),
+}
+
+
+def test_a_change_of_settings_is_applied_and_settles(deployed):
+    for name, changes in CHANGES.items():
+        path = deployed.root / f"functions/{name}/function.toml"
+        text = path.read_text("utf-8")
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new)
+        path.write_text(text, "utf-8")
+    deployed.run("deploy", "--allow-delete")
+    functions = deployed.client("lambda")
+    every = functions.get_function_configuration(FunctionName="slipway-local-every", Qualifier="live")
+    assert every["MemorySize"] == 768
+    assert every["FileSystemConfigs"][0]["LocalMountPath"] == "/mnt/files"
+    guard = functions.get_provisioned_concurrency_config(FunctionName="slipway-local-guard", Qualifier="live")
+    assert guard["RequestedProvisionedConcurrentExecutions"] == 2
+    topics = [each["TopicArn"] for each in deployed.client("sns").list_topics()["Topics"]]
+    assert topics == [f"arn:aws:sns:us-east-1:{ACCOUNT}:news"]
+    assert NOTHING in deployed.run("plan").stderr
+
+
+LISTS = {
+    "apigatewayv2": ("get_apis", "get_domain_names"),
+    "application-autoscaling": ("describe_scalable_targets ServiceNamespace=lambda",),
+    "cloudformation": ("describe_stacks",),
+    "cloudwatch": ("describe_alarms", "list_dashboards"),
+    "dynamodb": ("list_tables",),
+    "elbv2": ("describe_target_groups",),
+    "events": ("list_rules", "list_rules EventBusName=shop"),
+    "iam": ("list_roles",),
+    "kinesis": ("list_streams",),
+    "lambda": ("list_functions", "list_event_source_mappings"),
+    "logs": ("describe_log_groups",),
+    "s3": ("list_buckets",),
+    "scheduler": ("list_schedules", "list_schedule_groups"),
+    "sns": ("list_topics", "list_subscriptions"),
+    "sqs": ("list_queues",),
+}
+
+
+def test_a_destroy_leaves_what_others_made_and_nothing_else(deployed):
+    deployed.run("destroy")
+    left = ""
+    for service, questions in LISTS.items():
+        client = deployed.client(service)
+        for question in questions:
+            action, *arguments = question.split()
+            given = dict(each.split("=") for each in arguments)
+            left += json.dumps(getattr(client, action)(**given), default=str)
+    ours = set(re.findall(r"slipway-local-[\w.-]+", left))
+    assert ours == {f"slipway-local-artifacts-{ACCOUNT}-us-east-1", f"slipway-local-terraform-state-{ACCOUNT}"}
+    assert f"arn:aws:sns:us-east-1:{ACCOUNT}:news" in left
