@@ -172,19 +172,20 @@ def holds(condition: Mapping[str, Mapping[str, Any]], context: Mapping[str, str]
     )
 
 
-def statements_of(runs: Runs, role: str) -> list[dict[str, Any]]:
-    """What the policies of a role say, all together."""
-    addresses = [each for each in runs.planned if each.startswith(f'aws_iam_policy.github["{role}-')]
+def statements_of(runs: Runs, whose: str) -> list[dict[str, Any]]:
+    """What the policies of a role say, all together; or the one at an address."""
+    of_role = [each for each in runs.planned if each.startswith(f'aws_iam_policy.github["{whose}-')]
+    addresses = of_role or [whose]
     assert 1 <= len(addresses) <= 10, "IAM attaches ten policies to a role"
     return [each for address in addresses for each in json.loads(runs.planned[address]["policy"])["Statement"]]
 
 
-def may(runs: Runs, role: str, action: str, resource: str, **context: str) -> bool:
+def may(runs: Runs, whose: str, action: str, resource: str, **context: str) -> bool:
     """Judge a request by the policies of the plan, as IAM does: a Deny that fits beats every Allow."""
     keys = {key.replace("_", ":", 1): value for key, value in context.items()}
     effects = {
         statement["Effect"]
-        for statement in statements_of(runs, role)
+        for statement in statements_of(runs, whose)
         if any(fnmatchcase(action, each) for each in listed(statement["Action"]))
         and any(fnmatchcase(resource, each) for each in listed(statement["Resource"]))
         and holds(statement.get("Condition", {}), keys)

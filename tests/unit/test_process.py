@@ -84,7 +84,7 @@ def test_followed_lines_are_told_as_they_come_and_added_to_the_log(tmp_path):
     log = tmp_path / "log"
     log.write_text("earlier\n")
     lines: list[str] = []
-    code = "import sys, time; print('a', end='', flush=True); time.sleep(0.3); print('b'); sys.exit('err')"
+    code = "import sys, time; print('a', end='', flush=True); time.sleep(0.3); print('b', flush=True); sys.exit('err')"
     done = process.follow(python(code), log=log, on_line=lines.append)
     assert lines == ["ab", "err"]
     assert (done.code, done.stdout, log.read_text()) == (1, "ab\nerr\n", "earlier\nab\nerr\n")
