@@ -23,6 +23,11 @@ import {
 }
 
 resource "aws_s3_bucket" "this" {
+  # checkov:skip=CKV_AWS_18: who may see access logs, and where they go, is the account's decision
+  # checkov:skip=CKV_AWS_144: what is lost with a region is built and planned again in another
+  # checkov:skip=CKV_AWS_145: encrypted by S3; a key of one's own would have to be granted to everybody who reads
+  # checkov:skip=CKV2_AWS_61: the artifact bucket has one, below; of a state every version is kept
+  # checkov:skip=CKV2_AWS_62: nothing waits for their events
   for_each = local.buckets
 
   bucket = each.value

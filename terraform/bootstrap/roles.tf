@@ -211,6 +211,7 @@ resource "aws_iam_openid_connect_provider" "github" {
 }
 
 resource "aws_iam_role" "github" {
+  # checkov:skip=CKV_AWS_393: sub is the repository and the environment, and nothing else is taken
   for_each = local.roles
 
   name        = "${local.prefix}.${each.key}"
