@@ -14,9 +14,10 @@ from build.infra.terraform import TerraformAdapter, outputs_of
 from build.model import Workspace
 from build.release.aws import Aws
 from build.release.handoff import handoff_of, part_of, write_handoff
-from build.release.stacks import OWN, Applied, Stacks, refuse_moves, split
+from build.release.stacks import Applied, Stacks, refuse_moves, split
 from build.report import Reporter
 from build.results import Outputs, Plan, PublishedArtifact
+from build.rules.values import OWN_STACK as OWN
 
 AT_ONCE = min(4, os.cpu_count() or 1)
 """Stacks at work at the same time: a plan keeps a core busy, and Terraform and the provider take 0.5 to 1 GB."""

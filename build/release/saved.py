@@ -17,6 +17,7 @@ from typing import Any
 
 from build.digest import Digest
 from build.errors import FindingsError, InputError
+from build.rules.values import OWN_STACK as OWN
 
 SCHEMA_VERSION = 1
 LASTS = timedelta(hours=72)
@@ -113,7 +114,7 @@ def refuse_unless_current(
 def moved_on(saved: Saved, states: Mapping[str, str]) -> list[str]:
     """Return a line for each stack whose state is no longer the one that the plan was made against."""
     return [
-        f"stack {name or 'default'}: its state changed after the plan was made"
+        f"stack {name or OWN}: its state changed after the plan was made"
         for name, stack in saved.stacks.items()
         if states[name] != stack.state
     ]
@@ -150,8 +151,8 @@ def _otherwise(saved: Saved, handoff: Mapping[str, Any], inputs: Mapping[str, st
         )
     for name, stack in saved.stacks.items():
         if handoff == planned and inputs.get(name) != stack.inputs:
-            yield f"stack {name or 'default'}: terraform/ of this checkout is another one than the plan's"
+            yield f"stack {name or OWN}: terraform/ of this checkout is another one than the plan's"
 
 
 def _member(stack: str) -> str:
-    return f"plans/{stack or 'default'}.tfplan"
+    return f"plans/{stack or OWN}.tfplan"

@@ -8,9 +8,7 @@ from typing import Any
 from build.errors import InputError
 from build.model import Workspace
 from build.release.aws import asking
-
-OWN = "default"
-"""How the stack of functions that name none is called where it needs a name."""
+from build.rules.values import OWN_STACK as OWN
 
 _FOLDER = "stacks/"
 
