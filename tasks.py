@@ -171,7 +171,7 @@ def plan(
 @verb(
     help={
         "json": "one JSON object on stdout",
-        "allow_delete": "also delete queues, functions and log groups, with what they hold",
+        "allow_delete": "also delete what nothing brings back: queues, functions, log groups, tables, buckets",
         "plan": "apply exactly the plan that `plan --out` saved as this file",
         "replan": "where the state moved on since, plan again, and go on if the change is the same",
         "every_stack": "also plan stacks whose inputs did not change",

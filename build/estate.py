@@ -78,18 +78,19 @@ class Estate:
 
     def drift(self, handoff: Mapping[str, Any]) -> tuple[Plan, ...]:
         """Say what changed outside Terraform since ``handoff``, which is a whole env's, was applied; plan nothing."""
-        applied = self._records.applied()
+        held = {name: each.functions for name, each in self._records.applied().items()}
+        held = held or {"": tuple(handoff["functions"])}  # deployed before there were records
 
         def looked(stack: str) -> Plan:
             path = self._handoff_path(stack).with_name("drift.tfvars.json")
-            write_handoff(part_of(handoff, stack, applied[stack].functions), path)
-            terraform = self._terraform(stack, len(applied) > 1)
+            write_handoff(part_of(handoff, stack, held[stack]), path)
+            terraform = self._terraform(stack, len(held) > 1)
             # Not with -refresh-only: such a plan does not tell what is ours, and so not what is foreign.
             return terraform.saved(terraform.plan(path, lock=False).path)
 
-        for stack in sorted(applied):
+        for stack in sorted(held):
             self._terraform(stack, False).init()
-        return _side_by_side(looked, sorted(applied))
+        return _side_by_side(looked, sorted(held))
 
     def restored(self, stack: Stack, plan_file: bytes | None) -> Plan:
         """Return a plan of ``stack`` that was saved elsewhere; one without a file changes nothing."""
@@ -191,7 +192,7 @@ def _side_by_side(work: Callable[[_T], _R], items: Sequence[_T]) -> tuple[_R, ..
     if len(known) > 1 and len(known) == len(failed):
         raise ToolError(
             f"{len(known)} stacks failed; the others are done",
-            facts=[line for reason in known for line in (str(reason), *(f"  {fact}" for fact in reason.facts))],
+            facts=[line for reason in known for line in (reason.summary, *(f"  {fact}" for fact in reason.facts))],
             hint=known[0].hint,
         )
     if failed:

@@ -3,6 +3,7 @@
 As in `model`: frozen, and nothing is filled in later.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -10,6 +11,18 @@ from typing import Any, Self
 
 from build.digest import Digest
 from build.model import Architecture, Artifact, Distribution, Workspace
+
+_KIND = re.compile(r"(\w+)\.\w+(\[[^\]]*\])?$")
+"""Of a resource in its address; a key of for_each may hold dots."""
+_HOLDS_DATA = {
+    "aws_cloudwatch_log_group",
+    "aws_dynamodb_table",
+    "aws_ecr_repository",
+    "aws_kinesis_stream",
+    "aws_lambda_function",
+    "aws_s3_bucket",
+    "aws_sqs_queue",
+}
 
 # ── publish, hand-off, plan, roll out ─────────────────────────────────────────────────────────
 
@@ -70,9 +83,9 @@ class ResourceChange:
 
     @property
     def loses_data(self) -> bool:
-        """True when it deletes what nothing brings back: messages, logs, a function with its versions."""
-        kind = self.address.rpartition(".")[0].rpartition(".")[2]
-        return self.deletes and kind in {"aws_sqs_queue", "aws_cloudwatch_log_group", "aws_lambda_function"}
+        """True when it deletes what nothing brings back: messages, logs, objects, items, a function's versions."""
+        kind = _KIND.search(self.address)
+        return self.deletes and kind is not None and kind[1] in _HOLDS_DATA
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

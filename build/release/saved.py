@@ -86,12 +86,12 @@ def read(path: Path) -> Saved:
             if manifest.pop("schema_version") != SCHEMA_VERSION:
                 raise InputError(f"{path} was saved by another version of Slipway", hint=again)
             files = {stack: archive.read(_member(stack)) for stack in manifest["files"]}
+            stacks = {name: SavedStack(**each) for name, each in manifest["stacks"].items()}
+            saved = Saved(**{**manifest, "stacks": stacks, "files": files, "artifacts": tuple(manifest["artifacts"])})
     except FileNotFoundError:
         raise InputError(f"there is no saved plan {path}", hint=again) from None
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as reason:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as reason:
         raise InputError(f"{path} is not a saved plan: {reason}", hint=again) from None
-    stacks = {name: SavedStack(**each) for name, each in manifest["stacks"].items()}
-    saved = Saved(**{**manifest, "stacks": stacks, "files": files, "artifacts": tuple(manifest["artifacts"])})
     changed = [name for name, data in files.items() if str(Digest.of_bytes(data)) != stacks[name].plan]
     if changed:
         raise InputError(f"{path} was changed after it was saved", facts=[f"stacks: {changed}"], hint=again)

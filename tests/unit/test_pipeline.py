@@ -26,6 +26,20 @@ def test_a_plan_that_deletes_what_nothing_brings_back_is_refused_with_the_way_to
     assert "invoke deploy --env dev --allow-delete" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        'module.queue_trigger["a/b"].aws_sqs_queue.dead_letter[0]',
+        'module.stream_trigger["a/b"].aws_dynamodb_table.this[0]',
+        'module.bucket_trigger["arn:aws:s3:::a.b"].aws_s3_bucket.this[0]',
+        'module.custom.aws_kinesis_stream.clicks["v1.2"]',
+    ],
+)
+def test_everything_that_holds_data_counts_wherever_it_stands(address):
+    assert ResourceChange(address=address, actions=("delete",)).loses_data
+    assert not ResourceChange(address=address, actions=("update",)).loses_data
+
+
 def test_a_plan_that_loses_nothing_is_not(tmp_path):
     pipeline._refuse_losses((ROLE,), make_workspace(tmp_path))
 

@@ -95,6 +95,14 @@ def test_a_file_of_another_version_is_refused(tmp_path):
         read(rewritten(tmp_path / "plan", "manifest.json", newer))
 
 
+def test_a_file_without_what_a_plan_has_is_no_saved_plan(tmp_path):
+    write(SAVED, tmp_path / "plan")
+    with pytest.raises(InputError, match="is not a saved plan"):
+        read(
+            rewritten(tmp_path / "plan", "manifest.json", lambda _: '{"schema_version": 1, "files": [], "stacks": {}}')
+        )
+
+
 def test_a_plan_of_this_checkout_is_current():
     refuse_unless_current(
         SAVED,
