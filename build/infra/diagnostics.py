@@ -10,6 +10,9 @@ from typing import Any
 from build.errors import AwsError, FindingsError, SlipwayError, ToolError
 from build.process import SHOWN_LINES, Completed
 
+_ROLLED_OUT = "aws_lambda_alias"
+"""Every roll-out and rollback moves aliases behind Terraform's back, so a refresh always finds them elsewhere."""
+
 _MOST_ERRORS = 20
 _DETAIL_LINES = 6
 _DOING = {"create": ("creating", "created"), "update": ("updating", "updated"), "delete": ("destroying", "destroyed")}
@@ -41,7 +44,7 @@ class Listener:
         self._on_progress = on_progress
         self.errors: list[Diagnostic] = []
         self.changes = False
-        """Whether a resource or an output would change, once a plan has been made."""
+        """Whether a resource or an output would change, or has outside Terraform, once a plan has been made."""
 
     def __call__(self, line: str) -> None:
         """Take one line; what is not JSON is Terraform crashing, and ends up in the log only."""
@@ -51,8 +54,10 @@ class Listener:
             return
         if event.get("type") == "diagnostic" and event["diagnostic"]["severity"] == "error":
             self.errors.append(_diagnostic(event["diagnostic"]))
-        elif event.get("type") in ("planned_change", "resource_drift"):
+        elif event.get("type") == "planned_change":
             self.changes = True
+        elif event.get("type") == "resource_drift":
+            self.changes |= event["change"]["resource"]["resource_type"] != _ROLLED_OUT
         elif event.get("type") == "outputs":
             self.changes |= any(o.get("action", "noop") != "noop" for o in event["outputs"].values())
         if text := progress(event):

@@ -17,6 +17,7 @@ from build.errors import InputError
 
 _HOST = "registry.terraform.io"
 _REQUIRED = Path(_HOST, "hashicorp", "aws")
+_OWN_CACHE = re.compile(r"^\s*plugin_cache_dir\b", re.MULTILINE)
 _OWN_INSTALLATION = re.compile(r"^\s*provider_installation\b", re.MULTILINE)
 
 
@@ -35,7 +36,8 @@ def provider_source(root: Path, environ: Mapping[str, str], *, opt: Path = Path(
 
     In this order: the folder in SLIPWAY_PROVIDER_MIRROR; the user's own CLI configuration where it
     has a provider_installation; the folders Terraform itself looks into; folders directly below
-    ``opt``; the registry. Raises InputError if SLIPWAY_PROVIDER_MIRROR does not hold the AWS provider.
+    ``opt``; the registry, with one cache for all envs and stacks. Raises InputError if
+    SLIPWAY_PROVIDER_MIRROR does not hold the AWS provider.
     """
     named = environ.get("SLIPWAY_PROVIDER_MIRROR")
     users = _users_config(environ)
@@ -53,6 +55,11 @@ def provider_source(root: Path, environ: Mapping[str, str], *, opt: Path = Path(
     for mirror in (*_implied(root, environ), *sorted(p.parent for p in opt.glob(f"*/{_HOST}"))):
         if (mirror / _REQUIRED).is_dir():
             return _written(root, kept, mirror, f"the mirror {mirror}, which was found there")
+    if not (environ.get("TF_PLUGIN_CACHE_DIR") or _OWN_CACHE.search(kept)):
+        # The AWS provider takes 0.7 GB, and every env and every stack has a data folder of its own.
+        cache = root / ".artifacts" / "providers"
+        cache.mkdir(parents=True, exist_ok=True)
+        kept = f"{kept.rstrip()}\nplugin_cache_dir = {json.dumps(str(cache))}\n"
     return _written(root, kept, None, "the registry, as no mirror was found")
 
 

@@ -64,7 +64,22 @@ def test_what_the_mirror_holds_comes_from_it_and_the_rest_from_the_registry(tmp_
 def test_without_a_mirror_the_registry_is_used(tmp_path):
     chosen = source(tmp_path)
     assert "registry" in chosen.source
-    assert chosen.cli_config.read_text() == ""
+    assert "provider_installation" not in chosen.cli_config.read_text()
+
+
+def test_what_the_registry_gave_is_kept_once_for_all_envs_and_stacks(tmp_path):
+    cache = tmp_path / "repo" / ".artifacts" / "providers"
+    assert f'plugin_cache_dir = "{cache}"' in source(tmp_path).cli_config.read_text()
+    assert cache.is_dir()  # or Terraform would refuse the configuration
+
+
+def test_the_users_own_cache_of_providers_is_respected(tmp_path):
+    own = tmp_path / "home" / ".terraformrc"
+    own.parent.mkdir()
+    own.write_text('plugin_cache_dir = "/tmp/cache"\n')
+    assert source(tmp_path).cli_config.read_text().strip() == 'plugin_cache_dir = "/tmp/cache"'
+    own.unlink()
+    assert "plugin_cache_dir" not in source(tmp_path, TF_PLUGIN_CACHE_DIR="/tmp/cache").cli_config.read_text()
 
 
 def test_a_cli_configuration_that_does_not_exist_is_replaced_by_one_that_does(tmp_path):

@@ -214,6 +214,23 @@ def test_a_plan_that_changes_nothing_is_empty_without_being_shown(root, scripted
     assert scripted.commands == ["init", "plan"]
 
 
+def drifted(kind: str) -> dict[str, object]:
+    return {"type": "resource_drift", "change": {"resource": {"addr": f"{kind}.this", "resource_type": kind}}}
+
+
+def test_what_changed_outside_terraform_is_looked_at_though_nothing_is_planned(root, scripted):
+    planned(scripted)
+    scripted.answer("plan", drifted("aws_lambda_alias"), drifted("aws_iam_role"))
+    assert adapter(root, scripted).plan(root / "handoff.tfvars.json").document
+    assert scripted.commands == ["init", "plan", "show"]
+
+
+def test_aliases_that_a_roll_out_moved_are_nothing_to_look_at(root, scripted):
+    scripted.answer("plan", drifted("aws_lambda_alias"))
+    assert adapter(root, scripted).plan(root / "handoff.tfvars.json").is_empty
+    assert scripted.commands == ["init", "plan"]
+
+
 def test_outputs_alone_make_a_plan_that_must_be_applied(root, scripted):
     scripted.answer("plan", {"type": "outputs", "outputs": {"http_api_url": {"action": "update"}}})
     scripted.answer(
