@@ -1,7 +1,8 @@
 """How deploys grow with the number of functions: `python -m benchmarks.estate 10 100 500 --publish`.
 
 Every size is deployed to an embedded cloud of its own, in one Terraform state and in stacks of 50 functions, by the
-verbs alone. A plan without changes is raced, in turns, against the bare terraform commands that the review names.
+verbs alone. A plan without changes is raced, in turns, against the bare terraform commands that the review names: as
+they stand, and with the settings that we run Terraform with.
 """
 
 import argparse
@@ -22,6 +23,10 @@ from benchmarks.machine import this_machine
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs/benchmarks/scale.md"
 IN_A_STACK = 50
+_OURS = 30
+_PARALLEL = (5, 10, _OURS, 90)
+_PARALLEL_AT = 100
+"""The size at which these are compared."""
 _TICK_S = 0.2
 _HEAD = """\
 # How deploys grow
@@ -30,8 +35,24 @@ Written by `python -m benchmarks.estate 10 100 500 --publish`, on the embedded c
 and limits of rates. {machine}. Functions without dependencies or triggers, with alarms, as `invoke new` makes them.
 Seconds from start to end of the whole process, medians; memory of all its processes together at its highest.
 
-| functions | states | first deploy | empty plan | bare `terraform plan` | ours / bare | one function changed | memory |
-|--:|--:|--:|--:|--:|--:|--:|--:|"""
+| functions | states | first deploy | plan of one | deploy of one | plan of none | bare | tuned | ours / bare | memory |
+|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"""
+_NOTES = """
+- *Of one*: one line of one function changed; with stacks, the others are left out. A plan ends in its review.
+- *Of none*: nothing changed, and every stack is planned all the same, as `--every-stack` does; without it, stacks that are as they were
+  applied cost nothing.
+- *Bare* are the terraform commands that the review names, as a person types them; *tuned* are the same with our
+  `-parallelism={ours}` and `GOGC=400`. *Ours / bare* compares with the quicker of the two.
+"""
+_PARALLELISM = """
+## Parallelism
+
+A bare plan of {size} functions in one state, with `GOGC=400`.
+
+| `-parallelism` | seconds | memory |
+|--:|--:|--:|
+{rows}
+"""
 _APP = "def handler(event, context):\n    return {!r}\n"
 
 
@@ -53,12 +74,18 @@ class Row:
     """0: one state for all."""
     first: Took
     """The deploy that made everything."""
+    change: Took
+    """A plan of one changed function, and its review."""
+    one: Took
+    """The deploy of it."""
     plans: tuple[Took, ...]
     """Plans of all stacks with nothing to change."""
     bare: tuple[Took, ...]
     """The same by terraform alone; empty for stacks."""
-    one: Took
-    """A deploy of one changed function."""
+    tuned: tuple[Took, ...]
+    """The same with our settings."""
+    parallel: Mapping[int, Took]
+    """The same by `-parallelism`."""
 
 
 def main() -> None:
@@ -85,37 +112,61 @@ def page(rows: Sequence[Row]) -> str:
     """Return the page of ``rows``: Markdown."""
     lines = [_HEAD.format(machine=this_machine())]
     for row in rows:
-        plan = statistics.median(each.wall_s for each in row.plans)
-        bare = statistics.median(each.wall_s for each in row.bare) if row.bare else None
+        plan, bare, tuned = map(_median, (row.plans, row.bare, row.tuned))
         peak = max(each.peak_bytes for each in row.plans)
         cells = (
             str(row.functions),
             str(row.stacks + 1 if row.stacks else 1),
             f"{row.first.wall_s:.0f}",
+            f"{row.change.wall_s:.1f}",
+            f"{row.one.wall_s:.1f}",
             f"{plan:.1f}",
             f"{bare:.1f}" if bare else "",
-            f"{plan / bare:.2f}" if bare else "",
-            f"{row.one.wall_s:.1f}",
+            f"{tuned:.1f}" if tuned else "",
+            f"{plan / min(bare, tuned):.2f}" if bare else "",
             f"{peak / 1e6:.0f} MB",
         )
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    text = "\n".join(lines) + "\n" + _NOTES.format(ours=_OURS)
+    for row in rows:
+        if row.parallel:
+            each = [
+                f"| {at} | {took.wall_s:.1f} | {took.peak_bytes / 1e6:.0f} MB |" for at, took in row.parallel.items()
+            ]
+            text += _PARALLELISM.format(size=row.functions, rows="\n".join(each))
+    return text
+
+
+def _median(runs: Sequence[Took]) -> float:
+    return statistics.median(each.wall_s for each in runs) if runs else 0.0
 
 
 def _measured(root: Path, size: int, stacks: int, rounds: int) -> Row:
     _lay_out(root, size, stacks)
     try:
         first = _run(root, "deploy")
-        plans, bare = [], []
+        (root / "functions/f0000/src/app.py").write_text(_APP.format("changed"), encoding="utf-8")
+        change, one = _run(root, "plan"), _run(root, "deploy")
+        plans, bare, tuned = [], [], []
         for _ in range(rounds):
             plans.append(_run(root, "plan", "--every-stack"))
             if not stacks:
                 bare.append(_bare(root))
-        (root / "functions/f0000/src/app.py").write_text(_APP.format("changed"), encoding="utf-8")
-        one = _run(root, "deploy")
+                tuned.append(_bare(root, _OURS))
+        compared = _PARALLEL if size == _PARALLEL_AT and not stacks else ()
+        return Row(
+            functions=size,
+            stacks=stacks,
+            first=first,
+            change=change,
+            one=one,
+            plans=tuple(plans),
+            bare=tuple(bare),
+            tuned=tuple(tuned),
+            parallel={at: _bare(root, at) for at in compared},
+        )
     finally:
         _run(root, "local.stop")
-    return Row(functions=size, stacks=stacks, first=first, plans=tuple(plans), bare=tuple(bare), one=one)
 
 
 def _lay_out(root: Path, size: int, stacks: int) -> None:
@@ -141,8 +192,8 @@ def _run(root: Path, *verb: str) -> Took:
     return _timed([sys.executable, "-m", "invoke", *verb], root, os.environ)
 
 
-def _bare(root: Path) -> Took:
-    """Run what the review names instead of us, but for the apply, in the environment that we give Terraform."""
+def _bare(root: Path, parallelism: int | None = None) -> Took:
+    """Run what the review names instead of us, but for the apply; with a ``parallelism`` and GOGC as we set them."""
     review = json.loads((root / ".artifacts/local/review.json").read_text("utf-8"))
     commands = [line for line in review["commands"] if " apply " not in line and " init " not in line]
     cloud = json.loads((root / ".artifacts/local/cloud.json").read_text("utf-8"))
@@ -153,9 +204,10 @@ def _bare(root: Path) -> Took:
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": "us-east-1",
         "CHECKPOINT_DISABLE": "1",
-        "GOGC": "400",
+        **({"GOGC": "400"} if parallelism else {}),
     }
-    return _timed(["bash", "-ec", "\n".join(commands).replace(" plan ", " plan -parallelism=30 ")], root, environ)
+    plan = f" plan -parallelism={parallelism} " if parallelism else " plan "
+    return _timed(["bash", "-ec", "\n".join(commands).replace(" plan ", plan)], root, environ)
 
 
 def _timed(argv: Sequence[str], root: Path, environ: Mapping[str, str]) -> Took:
