@@ -39,8 +39,8 @@ Seconds from start to end of the whole process, medians; memory of all its proce
 |--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"""
 _NOTES = """
 - *Of one*: one line of one function changed; with stacks, the others are left out. A plan ends in its review.
-- *Of none*: nothing changed, and every stack is planned all the same, as `--every-stack` does; without it, stacks that are as they were
-  applied cost nothing.
+- *Of none*: nothing changed, and every stack is planned all the same, as `--every-stack` does; without it, stacks that
+  are as they were applied cost nothing.
 - *Bare* are the terraform commands that the review names, as a person types them; *tuned* are the same with our
   `-parallelism={ours}` and `GOGC=400`. *Ours / bare* compares with the quicker of the two.
 """
