@@ -410,10 +410,13 @@ def run_tests(c: Context, quick: bool = False, path: str = "") -> None:
     if not (quick or path):
         lint(c)
         types(c)
-    # A file stays on one worker: its servers and checkouts are made once. Unit tests have none.
-    chosen = '--dist worksteal tests/unit -m "not slow"' if quick else f"--dist loadfile {path}"
+    # A file stays on one worker: its servers and checkouts are made once. Unit tests have none, and wait for nothing;
+    # many of the others do, for Terraform's provider, so that there is work for one worker more than there are cores.
+    # Not reordered, or stories of few tests that take minutes would begin last, with nothing left to run beside them.
+    every = f"-n {(os.cpu_count() or 1) + 1} --dist loadfile --no-loadscope-reorder {path}"
+    chosen = '-n auto --dist worksteal tests/unit -m "not slow"' if quick else every
     with c.cd(str(ROOT)):
-        c.run(f'"{sys.executable}" -m pytest -n auto {chosen}', pty=sys.stdout.isatty())
+        c.run(f'"{sys.executable}" -m pytest {chosen}', pty=sys.stdout.isatty())
 
 
 @verb()
@@ -427,13 +430,14 @@ def lint(c: Context, fix: bool = False) -> None:
 
 @verb(name="lock")
 def lock_own(c: Context, upgrade: bool = False) -> None:
-    """Pin Slipway's own requirements.in, for every platform and with hashes."""
+    """Pin Slipway's own requirements.in and checkov, for every platform and with hashes."""
     uv = Path(sys.executable).parent / "uv"
-    with c.cd(str(ROOT)):
-        c.run(
-            f'"{uv}" pip compile requirements.in --output-file requirements.txt --universal --generate-hashes --quiet '
-            f'--python-version 3.11 --custom-compile-command "invoke dev.lock" {"--upgrade" if upgrade else ""}'
-        )
+    for lock in ("requirements", "terraform/checkov"):
+        with c.cd(str(ROOT)):
+            c.run(
+                f'"{uv}" pip compile {lock}.in --output-file {lock}.txt --universal --generate-hashes --quiet '
+                f'--python-version 3.11 --custom-compile-command "invoke dev.lock" {"--upgrade" if upgrade else ""}'
+            )
 
 
 @verb()
@@ -465,7 +469,7 @@ def schema(c: Context) -> None:
 
 @verb()
 def tf(c: Context) -> None:
-    """Check Terraform: format, validity, and every module's own tests."""
+    """Check Terraform: format, validity, checkov, and every module's own tests."""
     with c.cd(str(ROOT)):
         c.run(f'"{sys.executable}" -m pytest tests/terraform')
 

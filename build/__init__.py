@@ -24,6 +24,7 @@
     project    discovery, settings, runtime profiles, interpreters
     process    the only place that starts a program
     model, digest, errors   the words
+    syntax     Python source as a tree
     triggers, http, options those of settings: what invokes a function, and what it runs with
     rules      what single settings must be like
 

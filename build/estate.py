@@ -86,7 +86,8 @@ class Estate:
             write_handoff(part_of(handoff, stack, held[stack]), path)
             terraform = self._terraform(stack, len(held) > 1)
             # Not with -refresh-only: such a plan does not tell what is ours, and so not what is foreign.
-            return terraform.saved(terraform.plan(path, lock=False).path)
+            made = terraform.plan(path, lock=False)
+            return made if made.document else terraform.saved(made.path)  # an empty plan, too, tells of drift
 
         for stack in sorted(held):
             self._terraform(stack, False).init()

@@ -13,6 +13,7 @@ from typing import Self
 from build.digest import Digest
 from build.http import HttpApi
 from build.options import Options
+from build.rules.arns import FOREIGN_LAYER
 from build.triggers import Triggers
 
 LOCAL = "local"
@@ -102,7 +103,7 @@ class FunctionSpec:
     handler: str
     """``module.function`` below src/."""
     layers: tuple[str, ...]
-    """Folder names under layers/, or ARNs of layer versions; in the order they are merged in /opt."""
+    """Folder names under layers/, ARNs of layer versions, ``{custom.NAME}``; in the order they are merged in /opt."""
     memory_mb: int
     timeout_s: int
     ephemeral_storage_mb: int
@@ -122,12 +123,12 @@ class FunctionSpec:
     @property
     def own_layers(self) -> tuple[str, ...]:
         """Those of `layers` that are folders of this repository."""
-        return tuple(layer for layer in self.layers if not layer.startswith("arn:"))
+        return tuple(layer for layer in self.layers if not layer.startswith(FOREIGN_LAYER))
 
     @property
-    def layer_arns(self) -> tuple[str, ...]:
-        """Those of `layers` that are only known by ARN."""
-        return tuple(layer for layer in self.layers if layer.startswith("arn:"))
+    def foreign_layers(self) -> tuple[str, ...]:
+        """Those of `layers` whose content nobody here knows: ARNs, and what terraform/custom/ gives."""
+        return tuple(layer for layer in self.layers if layer.startswith(FOREIGN_LAYER))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +182,7 @@ class Workspace:
     functions: tuple[FunctionSpec, ...]
     layers: tuple[LayerSpec, ...]
     layer_sizes: Mapping[str, int] = field(default_factory=dict)
-    """Unzipped bytes of layer versions that are only known by ARN."""
+    """Unzipped bytes of foreign layers."""
     remote_store: RemoteStore | None = None
     github_repository: str | None = None  # organisation/repository
     http_api: HttpApi = field(default_factory=HttpApi)

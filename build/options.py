@@ -28,6 +28,12 @@ from build.rules.words import shown
 _Action = Annotated[str, matching(values.action, values.ACTION, "`service:Action`")]
 _Resource = Annotated[str, Rule(arns.resource, words="ARNs, or `*`")]
 _Subnet = Annotated[str, Rule(arns.identifier("subnet"), words="`subnet-…`")]
+_SecretArn = Annotated[
+    str,
+    matching(
+        arns.secret, rf"arn:[^:]*:ssm:[^:]*:[^:]*:.*|{arns.SECRET_ARN}|{arns.CUSTOM}", "ARN of `ssm`, `secretsmanager`"
+    ),
+]
 _SecurityGroup = Annotated[str, Rule(arns.identifier("sg"), words="`sg-…`")]
 
 
@@ -54,8 +60,8 @@ class Permission:
 class Secret:
     """A secret by reference: the function gets its ARN and may read it; its value is never ours."""
 
-    arn: Annotated[str, arn_of("ssm", "secretsmanager")]
-    """Of a parameter in Parameter Store, or of a secret in Secrets Manager"""
+    arn: _SecretArn
+    """Of a parameter in Parameter Store, or of a secret in Secrets Manager, with the six characters at its end"""
     kms_key_arn: Annotated[str, arn_of("kms")] | None = None
     """Of the key it is encrypted with, if that is one of yours"""
 

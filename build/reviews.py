@@ -2,30 +2,44 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from build.digest import Digest
+from build.errors import SlipwayError, ToolError
 from build.estate import Estate
 from build.inspection.contents import read_contents
-from build.inspection.differences import Difference, difference
+from build.inspection.differences import NOTHING, Difference, difference
+from build.local import runtime_bundle
+from build.local.importing import code_of_release, race
+from build.model import FunctionSpec, Target
+from build.project.profiles import host_architecture
 from build.release.aws import Aws, asking
 from build.report import Reporter
 from build.results import Plan, Planned, PublishedArtifact
+from build.review.changes import ImportTime
 from build.review.markdown import markdown
 from build.review.page import page
 from build.review.reviewing import review_of
 from build.review.shapes import to_json
 from build.review.words import Review
+from build.rules.arns import FOREIGN_LAYER
 from build.store.objects import Store
+
+IMPORTS = 5
+"""Functions whose import is measured, at most."""
+IMPORTS_S = 15.0
+"""For all of them."""
 
 
 def review(planned: Planned, newest: Mapping[str, Any] | None, estate: Estate, *, commit: str | None) -> Review:
     """Return the review of ``planned``; ``newest`` is the ledger's newest row. What runs now is fetched if need be."""
     workspace = planned.workspace
     repository = workspace.github_repository
+    code = dict(_code(planned, newest, estate.aws, estate.show))
     server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
     return review_of(
         plans={plan.stack: plan.document for plan in planned.plans},
@@ -34,7 +48,8 @@ def review(planned: Planned, newest: Mapping[str, Any] | None, estate: Estate, *
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         commit=commit,
         repository_url=f"{server}/{repository}" if repository else None,
-        code=dict(_code(planned, newest, estate.aws, estate.show)),
+        code=code,
+        imports=dict(_imports(planned, newest, code, estate)) if newest and planned.changes else {},
         commands=estate.commands([plan.stack for plan in planned.plans]),
     )
 
@@ -66,26 +81,103 @@ def write(made: Review, folder: Path, name: str = "review") -> None:
 def _code(
     planned: Planned, newest: Mapping[str, Any] | None, aws: Aws, show: Reporter
 ) -> Iterator[tuple[str, Difference | None]]:
-    """Yield, by place, how the artifact differs from the one that runs; None if that is not known."""
+    """Yield, by place, how the artifact differs from the one that runs, if any does; None if that is not known."""
     store = Store(planned.workspace.generated / "store")
     running = (newest or {}).get("handoff", {})
     for each in planned.published:
         kind = each.artifact.identity.partition("/")[0]
         before = running.get(kind, {}).get(each.artifact.key, {}).get("artifact")
-        if before and before["digest_hex"] != each.artifact.digest.hex:
+        if before is None:
+            yield each.artifact.place, _difference(None, each, aws, store)
+        elif before["digest_hex"] != each.artifact.digest.hex:
             show.say(f"comparing {each.artifact.place} with what runs")
             yield each.artifact.place, _difference(before, each, aws, store)
 
 
-def _difference(before: Mapping[str, Any], now: PublishedArtifact, aws: Aws, store: Store) -> Difference | None:
-    env = aws.env
-    old = _fetched(Digest(before["digest_hex"]), before["key"], aws, store, env.artifact_bucket)
-    new = _fetched(now.artifact.digest, now.location, aws, store, env.artifact_bucket)
-    return difference(read_contents(old), read_contents(new)) if old and new else None
+def _difference(before: Mapping[str, Any] | None, now: PublishedArtifact, aws: Aws, store: Store) -> Difference | None:
+    new = _fetched({"digest_hex": now.artifact.digest.hex, "key": now.location}, aws, store)
+    old = _fetched(before, aws, store) if before else None
+    if new is None or (before and old is None):
+        return None
+    return difference(read_contents(old) if old else NOTHING, read_contents(new))
 
 
-def _fetched(digest: Digest, key: str, aws: Aws, store: Store, bucket: str) -> Path | None:
-    """Return the zip of ``digest``, from the store or else from the artifact bucket; None if nobody has it any more."""
+def _imports(
+    planned: Planned, newest: Mapping[str, Any], code: Mapping[str, Difference | None], estate: Estate
+) -> Iterator[tuple[str, ImportTime]]:
+    """Yield, by name, what the changes do to the import time of functions; of many for those that change most."""
+    rows = (newest, {"handoff": planned.handoff})
+    handoffs = [row["handoff"] for row in rows]
+    weighed = [(_weight(handoffs, spec.name, code), spec) for spec in planned.workspace.functions]
+    changing = [spec for weight, spec in sorted(weighed, key=lambda each: (-each[0], each[1].name)) if weight]
+    unready = _unready({spec.target for spec in changing[:IMPORTS]}, estate)
+    until = time.monotonic() + IMPORTS_S
+    for spec in changing[:IMPORTS]:
+        yield spec.name, _import_time(spec, rows, until, estate, unready.get(spec.target, ""))
+    for spec in changing[IMPORTS:]:
+        yield spec.name, ImportTime(not_measured=f"{IMPORTS} others change more")
+
+
+def _unready(targets: Iterable[Target], estate: Estate) -> dict[Target, str]:
+    """Return why what Lambda's runtimes hold cannot be had, by target; it is fetched if need be."""
+    found = {}
+    for target in sorted(targets):
+        try:
+            if target.architecture is host_architecture():
+                runtime_bundle.ensure(estate.workspace.root, target.runtime, on_progress=estate.show.say)
+        except ToolError as reason:
+            found[target] = reason.summary
+    return found
+
+
+def _import_time(
+    spec: FunctionSpec, rows: Sequence[Mapping[str, Any]], until: float, estate: Estate, unready: str
+) -> ImportTime:
+    if unready:
+        return ImportTime(not_measured=unready)
+    estate.show.say(f"importing {spec.name}, as it runs and as it would")
+    store = Store(estate.workspace.generated / "store")
+    try:
+        for row in rows:
+            for artifact in _artifacts(row["handoff"], spec.name).values():
+                _fetched(artifact, estate.aws, store)
+        before, after = (code_of_release(spec, row, store) for row in rows)
+        if before is None or after is None:
+            return ImportTime(not_measured="its code, or a layer's, could not be read")
+        found = race(before, after, estate.workspace, store, until=until)
+    except SlipwayError as reason:  # nothing that will run depends on it
+        return ImportTime(not_measured=reason.summary)
+    except OSError as reason:
+        return ImportTime(not_measured=reason.strerror or type(reason).__name__)
+    return ImportTime(not_measured=found.not_run) if found.not_run else ImportTime.of(found.before_ms, found.after_ms)
+
+
+def _weight(handoffs: Sequence[Mapping[str, Any]], name: str, code: Mapping[str, Difference | None]) -> int:
+    """Return how many bytes of a function and its layers are not as they run; 0 also for one that does not run."""
+    before, after = (_artifacts(handoff, name) for handoff in handoffs)
+    if not before or before == after:
+        return 0
+    weight = 0
+    for place in before.keys() | after.keys():
+        if before.get(place) != after.get(place):
+            found = code.get(place)
+            weight += sum(max(each.before_bytes or 0, each.after_bytes or 0) for each in found.files) if found else 1
+    return weight
+
+
+def _artifacts(handoff: Mapping[str, Any], name: str) -> dict[str, Mapping[str, Any]]:
+    """Return what the function ``name`` and its layers are made of, by place; nothing if it is not in ``handoff``."""
+    function = handoff["functions"].get(name)
+    if function is None:
+        return {}
+    own = [key for key in function["layers"] if not key.startswith(FOREIGN_LAYER)]
+    layers = {f"layers/{key}": handoff["layers"][key]["artifact"] for key in own}
+    return {f"functions/{name}": function["artifact"], **layers}
+
+
+def _fetched(artifact: Mapping[str, Any], aws: Aws, store: Store) -> Path | None:
+    """Return the zip of ``artifact``, from the store or else from the bucket; None if nobody has it any more."""
+    digest, key = Digest(artifact["digest_hex"]), artifact["key"]
     path = store.artifact(digest)
     if path.is_file():
         return path
@@ -93,7 +185,7 @@ def _fetched(digest: Digest, key: str, aws: Aws, store: Store, bucket: str) -> P
     with store.scratch() as folder, asking(f"fetching {key}", hint="it takes s3:GetObject on the artifact bucket"):
         draft = folder / "artifact.zip"
         try:
-            answer = s3.get_object(Bucket=bucket, Key=key, ExpectedBucketOwner=aws.env.account_id)
+            answer = s3.get_object(Bucket=aws.env.artifact_bucket, Key=key, ExpectedBucketOwner=aws.env.account_id)
         except s3.exceptions.NoSuchKey:
             return None
         with draft.open("wb") as stream:

@@ -2,14 +2,21 @@
 
 import base64
 import hashlib
+import shutil
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from packaging.utils import parse_wheel_filename
+
 from build.digest import Digest
+from build.locking.locks import Lock, targets_of
 from build.model import Architecture, Env, FunctionSpec, LayerSpec, Runtime, Target, Wheel, Workspace
 from build.options import Options
+from build.project.profiles import profile_of
+from build.store.objects import Store
 from build.triggers import Triggers
+from build.wheels import fetch
 
 PY313 = Runtime(13)
 X86 = Target(PY313, Architecture.X86_64)
@@ -108,6 +115,19 @@ def make_workspace(
         functions=functions,
         layers=layers,
     )
+
+
+def stock(store: Store, index: Path, workspace: Workspace, locks: Mapping[str, Lock]) -> None:
+    """Take the wheels of ``index`` in as `fetch` does once pip is done; integration tests put pip to the test."""
+    for spec in workspace.specs:
+        for target in targets_of(spec):
+            accepted = set(profile_of(target).tags)
+            for pin in locks[spec.identity].selected(target):
+                with store.scratch() as folder:
+                    for wheel in index.glob("*.whl"):
+                        fits = not accepted.isdisjoint(parse_wheel_filename(wheel.name)[3])
+                        if fits and Digest.of_file(wheel).hex in pin.sha256s:
+                            fetch._take_in(Path(shutil.copy(wheel, folder)), pin, target, "lock", store)
 
 
 def _urlsafe(content: bytes) -> str:

@@ -22,13 +22,15 @@ hypothesis.settings.load_profile("suite")
 sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 
 ROOT = Path(__file__).resolve().parent.parent
+UNIT = ROOT / "tests" / "unit"
 MEMORY = Path("/dev/shm")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the folders of unit tests in memory where Linux has some for that: thousands wait for any disk."""
+    unit_only = all(Path(each.partition("::")[0]).resolve().is_relative_to(UNIT) for each in config.args)
     executable = os.access(MEMORY, os.W_OK) and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC  # not so in Docker
-    if config.option.markexpr == "not slow" and executable:
+    if unit_only and executable:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
@@ -40,7 +42,15 @@ def pytest_collection() -> Generator[None, object, object]:
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(100_000)  # by default it looks for garbage after every 700 new objects: 4 s of all unit tests
         gc.enable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    """Look through everything for garbage, and what fails as it goes, once: pytest and Python would several times."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

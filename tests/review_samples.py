@@ -1,6 +1,7 @@
 """Reviews as they come out of a plan, of any size, without a plan."""
 
 from dataclasses import replace
+from functools import cache
 
 from build.review.changes import (
     Change,
@@ -8,6 +9,7 @@ from build.review.changes import (
     DependencyChange,
     FileChange,
     FunctionReview,
+    ImportTime,
     KeyChange,
     LayerReview,
     SettingChange,
@@ -40,6 +42,7 @@ def name_of(number: int) -> str:
     return f"{_NAMES[place]}-{turn + 1}" if turn else _NAMES[place]
 
 
+@cache
 def sample(functions: int = 1) -> Review:
     """Return a review of ``functions`` changed functions.
 
@@ -122,6 +125,7 @@ def sample(functions: int = 1) -> Review:
     )
 
 
+@cache
 def empty() -> Review:
     """Return the review of a plan that changes nothing."""
     return replace(
@@ -185,7 +189,7 @@ def _full(name: str) -> FunctionReview:
             zip_bytes=(1_240_331, 3_188_004),
             unzipped_bytes=(4_121_900, 9_430_118),
         ),
-        import_s=(0.212, 0.384),
+        import_time=ImportTime(before_s=0.212, after_s=0.384, noise_s=0.02),
         settings=(
             SettingChange(name="memory_mb", before="512", after="1024"),
             SettingChange(name="reserved_concurrency", before="20", after="5"),
@@ -222,8 +226,14 @@ def _added(name: str) -> FunctionReview:
             after_digest="6105d6cc" * 8,
             is_known=True,
             files=(FileChange(path="app.py", change=Change.ADDED, before_bytes=None, after_bytes=900),),
-            zip_bytes=(0, 1204),
-            unzipped_bytes=(0, 1790),
+            dependencies=tuple(
+                DependencyChange(
+                    name=each, before=None, after="3.1.0", step="added", before_bytes=0, after_bytes=81_200
+                )
+                for each in "certifi charset-normalizer httpcore httpx idna sniffio".split()
+            ),
+            zip_bytes=(0, 204_100),
+            unzipped_bytes=(0, 488_100),
         ),
         triggers=(TriggerChange(kind="http", name=f"GET /{name}", change=Change.ADDED),),
     )
@@ -262,6 +272,7 @@ def _awkward(name: str) -> FunctionReview:
             zip_bytes=(90_000, 90_010),
             unzipped_bytes=(200_000, 200_120),
         ),
+        import_time=ImportTime(not_measured=f"the new code fails with ModuleNotFoundError ({AWKWARD})"),
         settings=(SettingChange(name="description", before="<b>old</b> | @all", after=AWKWARD),),
     )
 
@@ -290,6 +301,7 @@ def _ordinary(name: str) -> FunctionReview:
             zip_bytes=(411_000, 411_300),
             unzipped_bytes=(1_204_000, 1_204_410),
         ),
+        import_time=ImportTime(before_s=0.301, after_s=0.312, noise_s=0.05),
         settings=(SettingChange(name="runtime", before="python3.12", after="python3.13"),),
     )
 

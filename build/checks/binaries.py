@@ -134,7 +134,7 @@ def _audits(workspace: Workspace, build: Build, store: Store) -> Iterator[_Audit
             own = tuple(_contents(function, artifact, function.target, workspace.root, store))
             held = (layers.get((name, function.target), ()) for name in function.own_layers)
             beside = tuple(placed for layer in held for placed in layer)
-            arns = function.layer_arns
+            arns = function.foreign_layers
             yield _Audit(identity=function.identity, target=function.target, own=own, beside=beside, arns=arns)
 
 

@@ -140,8 +140,8 @@ def _listed(folder: Path) -> frozenset[str]:
 
 def _may_be_unseen(function: FunctionSpec, build: Build) -> str | None:
     """Say where the module may be although we cannot look there; None if there is no such place."""
-    if function.layer_arns:
-        return f"it may be in {', '.join(function.layer_arns)}"
+    if function.foreign_layers:
+        return f"it may be in {', '.join(function.foreign_layers)}"
     return None if function.name in build.functions else "it may be in a distribution, but nothing is built yet"
 
 

@@ -60,9 +60,9 @@ def import_missing(workspace: Workspace, build: Build, _store: Store) -> Iterato
 
 
 def import_unseen(workspace: Workspace, build: Build, _store: Store) -> Iterator[Problem]:
-    """Warn of imports that only a layer known by its ARN can hold."""
+    """Warn of imports that only a foreign layer can hold."""
     for function in workspace.functions:
-        for missing, alike in _grouped(_gaps_of(function, workspace, build) if function.layer_arns else ()):
+        for missing, alike in _grouped(_gaps_of(function, workspace, build) if function.foreign_layers else ()):
             arns = _may_be_unseen(function, missing, build)
             if arns:
                 yield Problem(
@@ -204,8 +204,8 @@ def _prefixes(name: str) -> Iterator[str]:
 
 
 def _may_be_unseen(function: FunctionSpec, missing: str, build: Build) -> tuple[str, ...]:
-    """Return the layers by ARN that may hold ``missing``; none if what the zip has of it shuts them out."""
-    arns = function.layer_arns
+    """Return the foreign layers that may hold ``missing``; none if what the zip has of it shuts them out."""
+    arns = function.foreign_layers
     artifact = build.functions.get(function.name)
     if not arns or not artifact or missing.startswith("."):
         return ()

@@ -100,7 +100,7 @@ def _total(function: FunctionSpec, parts: Sequence[Artifact], workspace: Workspa
 def _sum(function: FunctionSpec, parts: Sequence[Artifact], workspace: Workspace) -> str:
     """Say what adds up to the total, and what is not in it."""
     terms = [f"{part.identity} {_mb(part.unzipped_bytes)}" for part in parts]
-    arns = function.layer_arns
+    arns = function.foreign_layers
     terms += [f"{arn} {_mb(workspace.layer_sizes[arn])}" for arn in arns if arn in workspace.layer_sizes]
     unknown = [arn for arn in arns if arn not in workspace.layer_sizes]
     terms += [f"{arn} of unknown size, which [layer_sizes] in slipway.toml may tell" for arn in unknown]

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from build.packaging.sources import SourceFile
+from build.syntax import parsed
 from build.zips.trees import DEFLATED, Entry, Tree
 
 _Name = TypeVar("_Name")
@@ -77,7 +78,7 @@ def imports_in(source: bytes, module: str, *, is_package: bool) -> Iterator[str]
     ``from a import b`` gives both ``a`` and ``a.b``: which of them is a module, the caller knows.
     """
     try:
-        pending: list[ast.AST] = [ast.parse(source)]
+        pending: list[ast.AST] = [parsed(source)]
     except (SyntaxError, ValueError, RecursionError):
         return
     package = module if is_package else module.rpartition(".")[0]

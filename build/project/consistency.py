@@ -11,6 +11,7 @@ from build.model import Workspace
 from build.project import naming
 from build.project.conflicts import conflicts
 from build.project.contradictions import contradictions
+from build.rules.arns import FOREIGN_LAYER
 from build.rules.words import did_you_mean
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def unknown_envs(repository: "Repository", known: Sequence[str]) -> Iterator[str
 
 
 def unknown_layers(repository: "Repository") -> Iterator[str]:
-    """Yield a line for each layer that is neither a folder nor an ARN."""
+    """Yield a line for each layer that is neither a folder nor a foreign one."""
     places: list[tuple[str, FunctionSettings]] = []
     if repository.slipway:
         places.append(("slipway.toml: defaults.", repository.slipway.get("defaults", {})))
@@ -39,7 +40,7 @@ def unknown_layers(repository: "Repository") -> Iterator[str]:
         places += [(f"{file}env.{env}.", override) for env, override in table.get("env", {}).items()]
     for place, settings in places:
         for index, layer in enumerate(settings.get("layers", ())):
-            if not layer.startswith("arn:") and layer not in repository.layer_folders:
+            if not layer.startswith(FOREIGN_LAYER) and layer not in repository.layer_folders:
                 near = did_you_mean(layer, repository.layer_folders)
                 yield f"{place}layers[{index}]: expected a folder under layers/ or an ARN, got `{layer}`{near}"
 

@@ -32,7 +32,9 @@ _Architecture = Annotated[StrictStr, one_of([architecture.value for architecture
 _Slimming = Annotated[StrictStr, one_of(SLIMMING)]
 _KEEP = "Kinds of files that no function needs to run, and that ship nevertheless"
 _Layer = Annotated[StrictStr, Rule(arns.layer, words="folders under `layers/`, or ARNs of layer versions")]
-_LayerArn = Annotated[StrictStr, matching(arns.layer_arn, arns.LAYER_ARN, "ARN of a layer version")]
+_ForeignLayer = Annotated[
+    StrictStr, matching(arns.foreign_layer, f"{arns.LAYER_ARN}|{arns.CUSTOM}", "ARN of a layer version")
+]
 _Variable = Annotated[StrictStr, matching(values.variable, values.VARIABLE, "")]
 _NAME = Rule(values.repository_name, words=f"kebab-case, up to {quotas.REPOSITORY_NAME_CHARS} characters")
 _REGION = matching(values.region, values.REGION, "a region such as `eu-central-1`")
@@ -224,7 +226,7 @@ class SlipwayTable(TypedDict, total=False):
     http_api: Annotated[HttpApiTable, Field(description="What holds for all routes of the HTTP API")]
     env: Annotated[dict[Kebab, EnvTable], Field(description="The places to deploy to; local is built in")]
     layer_sizes: Annotated[
-        dict[_LayerArn, Annotated[StrictInt, between(1, quotas.UNZIPPED_BYTES)]],
+        dict[_ForeignLayer, Annotated[StrictInt, between(1, quotas.UNZIPPED_BYTES)]],
         Field(description="Unzipped bytes of layer versions from elsewhere, by ARN, for the quota of their functions"),
     ]
     store: Annotated[StoreTable, Field(description="The remote store, if there is one")]

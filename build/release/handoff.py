@@ -156,8 +156,8 @@ def _artifact(published: PublishedArtifact) -> dict[str, Any]:
 
 
 def _layer_key(layer: str, spec: FunctionSpec, by_identity: Mapping[str, list[PublishedArtifact]]) -> str:
-    """Return the hand-off's key of the layer's artifact for the function's architecture, or the ARN as it is."""
-    if layer.startswith("arn:"):
+    """Return the hand-off's key of the layer for the function's architecture, or a foreign layer as it is."""
+    if layer in spec.foreign_layers:
         return layer
     fitting = (
         each.artifact.key

@@ -1,12 +1,16 @@
 """The words for what changes in a function or a Lambda layer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 SENSITIVE = "(sensitive)"
 """Stands for a value that nobody may see."""
 UNKNOWN = "(known after apply)"
 """Stands for a value that AWS will choose."""
+_LEAST_NOISE_MS, _NOISE = 10.0, 0.15
+"""A step of a handler's import time that is smaller, or a smaller part of it, is none."""
 
 
 class Change(StrEnum):
@@ -90,6 +94,41 @@ class CodeChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImportTime:
+    """How long a handler takes to import, cold, where the plan was made: the fastest of a few runs, by turns."""
+
+    before_s: float = 0.0
+    after_s: float = 0.0
+    noise_s: float = 0.0
+    """What the runs of one side differ anyway: a step within it says nothing."""
+    not_measured: str = ""
+    """Why there is no time."""
+
+    @classmethod
+    def of(cls, before_ms: Sequence[float], after_ms: Sequence[float]) -> Self:
+        """Return what two or more runs of each side say; how much slower the second best is tells of the noise."""
+        (before, second), (after, other) = (sorted(each)[:2] for each in (before_ms, after_ms))
+        noise = max(_LEAST_NOISE_MS, _NOISE * before + (second - before) + (other - after))
+        return cls(before_s=before / 1000, after_s=after / 1000, noise_s=noise / 1000)
+
+    @property
+    def differs(self) -> bool:
+        """True when the step is more than noise."""
+        return abs(self.after_s - self.before_s) > self.noise_s
+
+    @property
+    def text(self) -> str:
+        """``import 0.21 s → 0.38 s (+0.17 s)``."""
+        if self.not_measured:
+            return f"import not measured: {self.not_measured}"
+        if not self.differs:
+            return f"import about the same, {self.after_s:.2f} s"
+        step = self.after_s - self.before_s
+        sign = "+" if step > 0 else "−"
+        return f"import {self.before_s:.2f} s → {self.after_s:.2f} s ({sign}{abs(step):.2f} s)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SettingChange:
     """A setting in the words of function.toml, or an attribute's path where function.toml has no word for it."""
 
@@ -152,8 +191,8 @@ class FunctionReview:
     """The version that callers reach now; None if it is not deployed."""
     code: CodeChange | None = None
     """None: the same bytes."""
-    import_s: tuple[float, float] | None = None
-    """Seconds to import the handler's module, before and after, where both were measured."""
+    import_time: ImportTime | None = None
+    """None: neither its code nor its layers change, or it is new."""
     settings: tuple[SettingChange, ...] = ()
     """Empty for a function that is added or removed."""
     environment: tuple[KeyChange, ...] = ()

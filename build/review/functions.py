@@ -16,6 +16,7 @@ from build.review.changes import (
     DependencyChange,
     FileChange,
     FunctionReview,
+    ImportTime,
     KeyChange,
     LayerReview,
 )
@@ -44,7 +45,8 @@ class Known:
     """The ledger's newest row; empty if there is none."""
     code: Mapping[str, Difference | None]
     """By ``functions/orders`` and ``layers/data``."""
-    imports: Mapping[str, tuple[float, float]]
+    imports: Mapping[str, ImportTime]
+    """By name of the function."""
 
 
 def functions_of(rows: Iterable[Row], owners: Owners, known: Known) -> tuple[FunctionReview, ...]:
@@ -102,7 +104,7 @@ def _function(name: str, rows: list[Row], layers: set[str], owners: Owners, know
         change=change,
         live=_live(rows, name, known),
         code=code,
-        import_s=known.imports.get(name),
+        import_time=known.imports.get(name),
         settings=() if whole else tuple(_settings(changing)),
         environment=tuple(_environment(main, code is not None)) if main and not stays and not whole else (),
         triggers=triggers,
@@ -193,7 +195,7 @@ def _code(row: Row, key: str, known: Known) -> CodeChange | None:
     if before == after and not row.differs("image_uri", "s3_key", "source_code_hash"):
         return None
     told = known.code.get(key)
-    if told is None:
+    if told is None or (before and not told.zip_bytes[0]):  # it runs, but the ledger knows nothing of it
         return CodeChange(before_digest=before, after_digest=after, is_known=False)
     return CodeChange(
         before_digest=before,

@@ -241,7 +241,7 @@ def _unclear(rows: Iterable[Row], owners: Owners, who: str, kind: str) -> Iterat
 def _unclear_grant(row: Row, subject: str, who: str, kind: str) -> Grant:
     said = {str(each.get(name)) for each in (row.before, row.after) for name in ("policy", "assume_role_policy")}
     why = "its policy is sensitive" if SENSITIVE in said else "its policy is known after apply"
-    text = f"may get rights that nobody can see here: {why}"
+    text = f"may get permissions that nobody can see here: {why}"
     return Grant(subject=subject, address=row.address, kind=kind, gained=True, who=who, text=text)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from build.review.changes import Change, FunctionReview
+from build.review.changes import Change, CodeChange, FunctionReview
 from build.review.words import Reason, Verdict
 
 
@@ -38,12 +38,21 @@ def changes_of(function: FunctionReview) -> tuple[str, ...]:
     if code and code.files:
         counts = [f"{code.count(each)} {each}" for each in Change if code.count(each)]
         lines.append(f"own files: {', '.join(counts)}")
-    lines += [each.text for each in (code.dependencies if code else ())]
+    lines += dependencies_of(code, function.change)
+    lines += [function.import_time.text] if function.import_time and function.import_time.differs else []
     lines += [each.text for each in function.settings]
     lines += [f"environment {each.text}" for each in function.environment]
     lines += [each.text for each in function.triggers]
     lines += [f"layer {each.text}" for each in function.layers]
     return (*lines, *function.others)
+
+
+def dependencies_of(code: CodeChange | None, change: Change) -> tuple[str, ...]:
+    """Return a line for each distribution that changes; of what is new itself their number, since all of them are."""
+    found = tuple(each.text for each in code.dependencies) if code else ()
+    if not found or change is not Change.ADDED:
+        return found
+    return (f"{len(found)} distribution{'s' if len(found) > 1 else ''}",)
 
 
 def grouped_changes(functions: Iterable[FunctionReview]) -> tuple[Group, ...]:

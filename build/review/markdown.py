@@ -20,7 +20,7 @@ def markdown(review: Review, *, limit: int = LIMIT) -> str:
     """Return at most ``limit`` characters (1,000 or more) of Markdown.
 
     Where all of it does not fit, what is least important is cut to its first lines and then counted; what is dangerous,
-    destroyed, and rights are cut last.
+    destroyed, and permissions are cut last.
     """
     if review.is_empty and not review.reasons:
         return f"**{plain(headline(review))}**\n"

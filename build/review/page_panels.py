@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from build.review.changes import DependencyChange, FunctionReview, KeyChange, LayerReview
+from build.review.changes import Change, DependencyChange, FunctionReview, KeyChange, LayerReview
 from build.review.grouping import Group, grouped
 from build.review.page_markup import MOST_NAMES, Html, Names, fold, icon, joined, listing, many, row, table, tag
 from build.review.words import Cost, Costs, Direction, Drift, Grant, Loss, Note, Reason, Resource, Verdict
@@ -43,7 +43,7 @@ def reasons(found: Iterable[Reason], names: Names) -> Html:
 
 
 def permissions(grants: Iterable[Grant], names: Names) -> Html:
-    """Return rights as sentences, what anybody gets first, what is lost last."""
+    """Return permissions as sentences, what anybody gets first, what is lost last."""
 
     def key(each: Grant) -> tuple[Any, ...]:
         serious = (not each.gained, not each.is_public, not each.is_wide, not each.wildcards)
@@ -82,21 +82,27 @@ def _marked(grant: Grant) -> Iterable[Html]:
 
 
 def dependencies(parts: Iterable[FunctionReview | LayerReview], names: Names) -> Html:
-    """Return every new, old or other version once, with the functions and layers that get it; major steps first."""
+    """Return every new, old or other version once, with the functions and layers that get it; major steps first.
+
+    What new functions and layers bring is folded: among it nobody would find a version that changes.
+    """
 
     def key(found: tuple[DependencyChange, str]) -> tuple[Any, ...]:
         return (found[0].name, found[0].before, found[0].after, found[0].step)
 
     parts = tuple(parts)
-    steps = [(each, part.subject) for part in parts if part.code for each in part.code.dependencies]
-    groups = _gathered(steps, key, lambda found: found[1])
-    groups.sort(key=lambda group: (not group[0][0].step.startswith("major"), -len(group[1]), group[0][0].name))
-    rows = [row(each.name, version_step(each), names.all(whose)) for (each, _), whose in groups]
-    heads = ("Distribution", "Version", "In")
-    said = [table("Dependencies that change", heads, rows[:_MOST_ROWS])] if rows else []
-    if rows[_MOST_ROWS:]:
-        rest = table("More dependencies that change", heads, rows[_MOST_ROWS:])
-        said.append(fold(f"{len(rows) - _MOST_ROWS} more", rest))
+    said, heads = [], ("Distribution", "Version", "In")
+    for is_new, most in ((False, _MOST_ROWS), (True, 0)):
+        those = [part for part in parts if part.code and (part.change is Change.ADDED) is is_new]
+        steps = [(each, part.subject) for part in those if part.code for each in part.code.dependencies]
+        groups = _gathered(steps, key, lambda found: found[1])
+        groups.sort(key=lambda group: (not group[0][0].step.startswith("major"), -len(group[1]), group[0][0].name))
+        rows = [row(each.name, version_step(each), names.all(whose)) for (each, _), whose in groups]
+        if rows[:most]:
+            said.append(table("Dependencies that change", heads, rows[:most]))
+        if rows[most:]:
+            what = f"{many(len(rows), 'distribution')} in what is new" if is_new else f"{len(rows) - most} more"
+            said.append(fold(what, table(f"Dependencies: {what}", heads, rows[most:])))
     unread = [part.subject for part in parts if part.code and not part.code.is_known and part.code.after_digest]
     if unread:
         said.append(tag("div", "Not compared, and so not in this list:", names.all(unread), class_="soft"))

@@ -8,14 +8,15 @@ from build.review.changes import (
     CodeChange,
     FileChange,
     FunctionReview,
+    ImportTime,
     KeyChange,
     LayerReview,
     SettingChange,
     TriggerChange,
 )
-from build.review.grouping import changes_of
+from build.review.grouping import changes_of, dependencies_of
 from build.review.page_markup import Html, Names, anchor_of, bar, fold, icon, joined, many, row, table, tag
-from build.review.page_panels import ARROW, chip, permissions, rule_of, version_step
+from build.review.page_panels import ARROW, chip, note, permissions, rule_of, version_step
 from build.review.phrases import delta
 from build.review.words import Grant, Reason, Review, Verdict
 
@@ -28,6 +29,7 @@ _SMALL_BYTES = 1_000_000
 _BRIEF = 120
 """Characters of one change in the line of its function."""
 _MASKED = Html('<span class="unseen">hidden</span><span class="soft" aria-hidden="true">••••</span>')
+_MEASURED = note("to import the handler, cold, where this plan was made: the fastest of a few runs")
 _FIELDS = {"configuration": "settings", "environment": "environment", "triggers": "triggers", "layers": "layers"}
 _KINDS = ("added", "removed", "code", "dependencies", *_FIELDS, "permissions")
 """Of change, as the filter offers them."""
@@ -106,6 +108,7 @@ class Rows:
             used = [tag("li", self.names.of(f"functions/{name}")) for name in part.functions]
             yield f"Used by {many(len(used), 'function')}", [tag("ul", *used, class_="names")]
             return
+        yield "Import time", list(_import_time(part.import_time))
         yield "Configuration", _settings(part.settings)
         yield "Environment", _environment(part.environment)
         triggers = [_trigger(each) for each in part.triggers]
@@ -214,12 +217,18 @@ def _trigger(trigger: TriggerChange) -> Html:
 def _on_aws(function: FunctionReview) -> Iterator[Html]:
     yield tag("li", "Name ", tag("b", function.function_name), f", stack {function.stack}" if function.stack else "")
     yield tag("li", f"Callers reach version {function.live} now" if function.live else "Not deployed yet")
-    if function.import_s:
-        before, after = function.import_s
-        yield tag("li", f"Importing the handler takes {before:.2f} s", ARROW, tag("b", f"{after:.2f} s"))
+
+
+def _import_time(time: ImportTime | None) -> Iterator[Html]:
+    if time is None:
+        return
+    if time.not_measured:
+        yield tag("p", f"Not measured: {time.not_measured}", class_="soft")
+    elif time.differs:
+        yield tag("p", f"{time.before_s:.2f} s", ARROW, tag("b", f"{time.after_s:.2f} s"), _MEASURED)
+    else:
+        yield tag("p", f"About the same, {time.after_s:.2f} s", _MEASURED)
 
 
 def _layer_lines(layer: LayerReview) -> tuple[str, ...]:
-    if layer.code and layer.code.dependencies:
-        return tuple(each.text for each in layer.code.dependencies)
-    return (f"layer {layer.change}",)
+    return dependencies_of(layer.code, layer.change) or (f"layer {layer.change}",)

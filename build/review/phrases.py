@@ -1,9 +1,10 @@
-"""How rights and sizes are said in English."""
+"""How permissions and sizes are said in English."""
 
 import json
 import re
 from collections.abc import Iterable
 
+from build.inspection.sizes import shown_bytes
 from build.review.policies import ANYONE, EVERYTHING_BUT
 
 _OPERATORS = {
@@ -70,13 +71,10 @@ def anyone_or(principal: str) -> str:
     return "anyone" if principal == ANYONE else principal
 
 
-def shown_bytes(count: int) -> str:
-    """Return ``12.3 MB`` or ``4.5 kB``."""
-    return f"{count / 1e6:.1f} MB" if abs(count) >= 100_000 else f"{count / 1e3:.1f} kB"
-
-
 def delta(before: int, after: int) -> str:
-    """Return ``1.2 MB → 3.2 MB (+1.9 MB)``."""
+    """Return ``1.2 MB → 3.2 MB (+1.9 MB)``; ``3.2 MB`` of what is new."""
+    if not before:
+        return shown_bytes(after)
     step = after - before
     return f"{shown_bytes(before)} → {shown_bytes(after)} ({'+' if step >= 0 else '−'}{shown_bytes(abs(step))})"
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from build.inspection.differences import Difference
-from build.review.changes import Change, KeyChange
+from build.review.changes import Change, ImportTime, KeyChange
 from build.review.costs import costs_of
 from build.review.drift import drift_in
 from build.review.effects import interruptions_of, losses_of, public_of, shortened_of, unprotected_of
@@ -29,16 +29,15 @@ def review_of(
     commit: str | None = None,
     repository_url: str | None = None,
     code: Mapping[str, Difference | None] | None = None,
-    imports: Mapping[str, tuple[float, float]] | None = None,
+    imports: Mapping[str, ImportTime] | None = None,
     commands: tuple[str, ...] = (),
 ) -> Review:
     """Return what ``plans`` would change.
 
-    ``plans`` are what ``terraform show -json`` says of the saved plan of each stack; a repository without stacks has
-    one, under the empty name. ``after`` is the new hand-off, ``before`` the ledger's newest row; with stacks the
-    functions of all of them are in one hand-off each. ``code`` has the difference between what runs and what was built
-    by ``functions/orders`` and ``layers/data``, None where it is not known; ``imports`` the seconds before and after
-    by function. ``at`` is ISO 8601 in UTC, ``repository_url`` such as ``https://github.com/example/shop``.
+    ``plans`` are what ``terraform show -json`` says of each stack's saved plan; a repository without stacks has one,
+    under the empty name. ``after`` is the new hand-off of the whole env, ``before`` the ledger's newest row. ``code``
+    has the difference between what runs and what was built by ``functions/orders`` and ``layers/data``, None where it
+    is not known; ``imports`` the times by function. ``at`` is ISO 8601 in UTC.
     """
     row = before or {}
     handoffs = [after, *([row["handoff"]] if row.get("handoff") else [])]
@@ -47,19 +46,11 @@ def review_of(
     owners = owners_of([*rows, *drifted], handoffs)
     lasting = [each for each in rows if not _goes_with_its_bucket(each, rows)]
     known = Known(after=after, before=row, code=code or {}, imports=imports or {})
-    functions = functions_of(rows, owners, known)
     review = replace(
-        _blank(after, row, at, commit, repository_url),
-        functions=functions,
-        unchanged=len({*after.get("functions", {})} - {each.name for each in functions}),
-        layers=layers_of(rows, owners, known),
+        _changed(_blank(after, row, at, commit, repository_url), rows, owners, known),
         grants=grants_of(lasting, owners, after),
         public=public_of(lasting, owners, after),
-        losses=losses_of(rows, owners),
-        interruptions=interruptions_of(rows, owners),
-        costs=costs_of(rows, owners),
         drift=drift_in(drifted, rows, owners),
-        resources=tuple(_resource(each, owners) for each in rows if each.change),
         outputs=tuple(_outputs(plans)),
         stacks=tuple(sorted(stack for stack in plans if stack)),
         commands=commands,
@@ -68,6 +59,21 @@ def review_of(
     others = [*_of_plans(plans, after, owners), *_of_rows(lasting, owners), *_of_drifted(drifted, owners)]
     reasons = reasons_of(review, others)
     return replace(review, reasons=reasons, verdict=worst(reasons))
+
+
+def _changed(review: Review, rows: list[Row], owners: Owners, known: Known) -> Review:
+    """Return ``review`` with what comes, goes and changes by ``rows``."""
+    functions = functions_of(rows, owners, known)
+    return replace(
+        review,
+        functions=functions,
+        unchanged=len({*known.after.get("functions", {})} - {each.name for each in functions}),
+        layers=layers_of(rows, owners, known),
+        losses=losses_of(rows, owners),
+        interruptions=interruptions_of(rows, owners),
+        costs=costs_of(rows, owners),
+        resources=tuple(_resource(each, owners) for each in rows if each.change),
+    )
 
 
 def _blank(

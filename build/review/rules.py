@@ -4,10 +4,12 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from build.review.changes import SENSITIVE, Change, CodeChange, FunctionReview, SettingChange
+from build.review.changes import SENSITIVE, Change, CodeChange, FunctionReview, LayerReview, SettingChange
 from build.review.drift import has_foreign_code
+from build.review.grouping import dependencies_of
 from build.review.kinds import rule_of
 from build.review.words import Drift, Grant, Loss, Reason, Review, Verdict
+from build.rules.arns import FOREIGN_LAYER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,16 +40,16 @@ RULES = {
         boundary_removed="a role is no longer bounded by its permissions boundary",
         protection_removed="encryption, versioning, deletion protection or the check of code signatures goes",
         code_outside="a function runs other code than was deployed",
-        access_outside="somebody gained a right, or anyone, outside Terraform",
+        access_outside="somebody gained a permission, or anyone, outside Terraform",
     ),
     **_rules(
         Verdict.LOOK,
         destroyed="something is destroyed or replaced that holds nothing: a route, a rule, a role, an alarm",
         deleted_outside="something was deleted outside Terraform",
         drift="something was changed outside Terraform",
-        iam_gained="a role gains a right, a managed policy, or a service that may take it",
+        iam_gained="a role gains a permission, a managed policy, or a service that may take it",
         wildcard_explained="a role gains a wildcard below a name, or one with a reason in function.toml",
-        rights_unclear="a policy cannot be read before the apply, or is sensitive",
+        permissions_unclear="a policy cannot be read before the apply, or is sensitive",
         boundary_changed="a role gets another permissions boundary",
         access_gained="somebody may use a function, queue, topic, bucket or key who might not before",
         retention_shortened="log lines, messages or records are kept for a shorter time",
@@ -70,7 +72,7 @@ RULES = {
         code="own files change",
         dependency="distributions have another minor or patch version, other files, or go",
         harmless_setting="a setting changes that decides nothing: description, log levels, longer retention, tracing",
-        rights_lost="somebody loses a right",
+        permissions_lost="somebody loses a permission",
         resource="a resource changes that no other rule is about",
         moved="a resource has another address in Terraform",
         output="only outputs of Terraform change",
@@ -104,7 +106,7 @@ def reasons_of(review: Review, others: Iterable[Reason]) -> tuple[Reason, ...]:
         ),
         *(reason("interruption", each.subject, each.text) for each in review.interruptions),
         *(each for function in review.functions for each in _of_function(function)),
-        *(each for layer in review.layers if layer.code for each in _of_code(layer.subject, layer.code)),
+        *(each for layer in review.layers for each in _of_layer(layer)),
     ]
     looked_at = {each.subject for each in told if each.verdict is not Verdict.SAFE}
     told += [_of_loss(each) for each in review.losses if not each.lost and each.subject not in looked_at]
@@ -132,7 +134,7 @@ def _of_loss(loss: Loss) -> Reason:
 
 def _of_grant(grant: Grant, review: Review) -> Iterator[Reason]:
     if not grant.gained:
-        yield reason("rights-lost", grant.subject, grant.sentence)
+        yield reason("permissions-lost", grant.subject, grant.sentence)
         return
     if _is_ordinary(grant, review):
         return
@@ -151,7 +153,7 @@ def _rule_of_grant(grant: Grant) -> str:
     if grant.kind == "boundary":
         return "boundary-removed" if grant.is_wide else "boundary-changed"
     if not grant.resources and not grant.actions:
-        return "rights-unclear"
+        return "permissions-unclear"
     match grant.kind:
         case "resource":
             return "access-gained"
@@ -195,8 +197,16 @@ def _of_function(function: FunctionReview) -> Iterator[Reason]:
     for text in function.others:
         yield reason("setting" if _ATTRIBUTE.fullmatch(text) else "resource", subject, text)
     for layer in function.layers:
-        if layer.name.startswith("arn:") and function.change is Change.CHANGED:
+        if layer.name.startswith(FOREIGN_LAYER) and function.change is Change.CHANGED:
             yield reason("foreign-layer", subject, f"layer {layer.text}")
+
+
+def _of_layer(layer: LayerReview) -> Iterator[Reason]:
+    found = dependencies_of(layer.code, layer.change)
+    if found and layer.change is Change.ADDED:
+        yield reason("dependency-added", layer.subject, f"{found[0]} in a new layer")
+    elif layer.code:
+        yield from _of_code(layer.subject, layer.code)
 
 
 def _of_code(subject: str, code: CodeChange) -> Iterator[Reason]:

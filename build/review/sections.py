@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from build.review.changes import Change, CodeChange, FunctionReview, LayerReview
-from build.review.grouping import changes_of, grouped, grouped_changes
+from build.review.grouping import changes_of, dependencies_of, grouped, grouped_changes
 from build.review.phrases import delta
 from build.review.words import Cost, Direction, Drift, Grant, Loss, Review, Verdict
 
@@ -40,7 +40,7 @@ def summary_of(review: Review) -> tuple[tuple[str, str], ...]:
         ("functions", f"{functions or 'none changed'}; {review.unchanged} unchanged"),
         ("layers", ", ".join(f"{each.name} {each.change}" for each in review.layers)),
         ("resources", resources),
-        ("rights", f"{gained} gained, {len(review.grants) - gained} lost" if review.grants else ""),
+        ("permissions", f"{gained} gained, {len(review.grants) - gained} lost" if review.grants else ""),
         ("cost", _cost_words(review)),
         ("drift", f"{len(review.drift)} changed outside Terraform" if review.drift else ""),
         ("stacks", ", ".join(review.stacks)),
@@ -56,8 +56,8 @@ def sections_of(review: Review) -> tuple[Section, ...]:
     sections = (
         Section(title="Dangerous", lines=tuple(_reasons(review, Verdict.DANGEROUS)), is_vital=True),
         Section(title="Destroyed or replaced", lines=tuple(map(_loss, review.losses)), is_vital=True),
-        Section(title="Rights gained", lines=_grants(review.grants, gained=True), is_vital=True),
-        Section(title="Rights lost", lines=_grants(review.grants, gained=False), is_vital=True),
+        Section(title="Permissions gained", lines=_grants(review.grants, gained=True), is_vital=True),
+        Section(title="Permissions lost", lines=_grants(review.grants, gained=False), is_vital=True),
         Section(title="Look", lines=tuple(_reasons(review, Verdict.LOOK))),
         *_functions(review),
         Section(title="Lambda layers", lines=tuple(line for each in review.layers for line in _layer(each))),
@@ -65,6 +65,7 @@ def sections_of(review: Review) -> tuple[Section, ...]:
         Section(title="Cost", lines=tuple(_costs(review))),
         Section(title="Changed outside Terraform", lines=tuple(map(_drift, review.drift))),
         Section(title="Safe", lines=tuple(_reasons(review, Verdict.SAFE)), is_detail=True),
+        Section(title="Distributions in what is new", lines=tuple(_brought(review)), is_detail=True),
         Section(title="Own files", lines=tuple(_files(review)), is_detail=True),
         Section(title="Every line of the plan", lines=tuple(_resources(review)), is_detail=True),
         Section(title="The same by Terraform alone", lines=review.commands, is_detail=True, is_code=True),
@@ -148,9 +149,8 @@ def _function(function: FunctionReview) -> Iterator[str]:
     live = f"version {function.live} is live" if function.live else "not deployed yet"
     yield f"{function.change.sign} {function.subject} ({where}{live})"
     told = [*changes_of(function), *(code_words(function.code) if function.code else ())]
-    if function.import_s:
-        before, after = function.import_s
-        told.append(f"import {before:.2f} s → {after:.2f} s")
+    if function.import_time and not function.import_time.differs:
+        told.append(function.import_time.text)
     yield from (f"  {line}" for line in told)
 
 
@@ -158,13 +158,20 @@ def _layer(layer: LayerReview) -> Iterator[str]:
     users = ", ".join(layer.functions) if len(layer.functions) <= _NAMED else f"{len(layer.functions)} functions"
     yield f"{layer.change.sign} {layer.subject}, used by {users or 'no function'}"
     if layer.code:
-        yield from (f"  {each.text}" for each in layer.code.dependencies)
+        yield from (f"  {line}" for line in dependencies_of(layer.code, layer.change))
         yield from (f"  {line}" for line in code_words(layer.code))
 
 
+def _brought(review: Review) -> Iterator[str]:
+    """Yield what new functions and layers bring with them."""
+    for each in _parts(review):
+        if each.change is Change.ADDED and each.code and each.code.dependencies:
+            yield each.subject
+            yield from (f"  {found.name} {found.after}" for found in each.code.dependencies)
+
+
 def _files(review: Review) -> Iterator[str]:
-    changed: list[FunctionReview | LayerReview] = [*review.functions, *review.layers]
-    for each in changed:
+    for each in _parts(review):
         files = each.code.files if each.code else ()
         if files:
             yield each.subject
@@ -172,6 +179,10 @@ def _files(review: Review) -> Iterator[str]:
             yield f"  {file.change.sign} {file.path}"
         if len(files) > _SHOWN_FILES:
             yield f"  … and {len(files) - _SHOWN_FILES} more"
+
+
+def _parts(review: Review) -> tuple[FunctionReview | LayerReview, ...]:
+    return (*review.functions, *review.layers)
 
 
 def _costs(review: Review) -> Iterator[str]:

@@ -63,7 +63,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """A right that somebody gains or loses. What was only written otherwise is none."""
+    """A permission that somebody gains or loses. What was only written otherwise is none."""
 
     subject: str
     """Whose page it belongs on: ``functions/orders``, or a Terraform address."""
@@ -170,7 +170,7 @@ class Drift:
     is_undone: bool
     """True when this plan touches the resource, too: it may take the foreign change back."""
     grants: tuple[Grant, ...] = ()
-    """Rights that were gained or lost by it."""
+    """Permissions that were gained or lost by it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

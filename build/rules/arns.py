@@ -13,6 +13,11 @@ PLACEHOLDERS = ("account", "env", "name", "partition", "region")
 LAYER_ARN = r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:layer:[A-Za-z0-9_-]+:[0-9]+"
 CUSTOM = r"\{custom\.[a-z][a-z0-9_]*\}"
 """What terraform/custom/ gives: filled in by Terraform, not here."""
+FOREIGN_LAYER = ("arn:", "{")
+"""How one of a function's layers begins that is no folder of the repository."""
+SECRET_ARN = rf"arn:[^:]*:secretsmanager:[^:]*:[^:]*:secret:[^:*?]*(-[A-Za-z0-9]{{6}}|{CUSTOM})"
+"""A whole one. What comes before its last hyphen names no secret for IAM:
+https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html#secret-arn"""
 MANAGED_POLICY = r"((service-role|job-function)/)?[A-Za-z0-9+=,.@_-]{1,128}"
 _BUS = r"[A-Za-z0-9/._-]{1,256}"
 _PLACEHOLDER = r"(?<!\$)\{([^}]*)\}"
@@ -20,14 +25,15 @@ _PLACEHOLDER = r"(?<!\$)\{([^}]*)\}"
 
 def layer(value: str) -> str | None:
     """Check one of a function's layers: an ARN must name a version; a folder is looked up later."""
-    return layer_arn(value) if value.startswith("arn:") else None
+    return foreign_layer(value) if value.startswith(FOREIGN_LAYER) else None
 
 
-def layer_arn(value: str) -> str | None:
-    """Check the ARN of a layer version."""
-    if re.fullmatch(LAYER_ARN, value):
+def foreign_layer(value: str) -> str | None:
+    """Check the ARN of a layer version, or a placeholder of terraform/custom in its place."""
+    if re.fullmatch(rf"{LAYER_ARN}|{CUSTOM}", value):
         return None
-    return f"expected the ARN of a layer version, ending in its number (…:layer:name:7), got {shown(value)}"
+    expected = "expected the ARN of a layer version, ending in its number (…:layer:name:7), or {custom.NAME}"
+    return f"{expected}, got {shown(value)}"
 
 
 def resource(value: str) -> str | None:
@@ -57,6 +63,16 @@ def arn(*services: str) -> Callable[[str], str | None]:
         return _unknown_placeholder(value)
 
     return problem
+
+
+def secret(value: str) -> str | None:
+    """Check the ARN of a parameter, or the whole one of a secret, or a placeholder of terraform/custom in its place."""
+    problem = arn("ssm", "secretsmanager")(value)
+    if problem or not re.match(r"arn:[^:]*:secretsmanager:", value) or re.fullmatch(SECRET_ARN, value):
+        return problem
+    told = "`aws secretsmanager describe-secret --secret-id NAME --query ARN` tells it"
+    got = shown(value.split(":", 5)[5])
+    return f'expected the whole ARN of a secret, ending in "-" and six characters ({told}), got {got}'
 
 
 def managed_policy(value: str) -> str | None:

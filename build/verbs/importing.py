@@ -91,8 +91,8 @@ def _way_out(spec: FunctionSpec, failure: Failure) -> str:
     if failure.message.startswith("KeyError") and "environ" in text:
         return f"set the variable in [environment] of {spec.identity}/function.toml"
     if failure.message.startswith("ModuleNotFoundError") and failure.module:
-        if spec.layer_arns:
-            return "layers that are only known by ARN are not there; that they hold it cannot be seen here"
+        if spec.foreign_layers:
+            return "layers from elsewhere are not there; that they hold it cannot be seen here"
         what = brings(failure.module) or f"what brings `{failure.module}`"
         return f"add {what} to {wanted_in(spec)} and run `invoke lock`"
     return "mend what the last line above tells"

@@ -4,6 +4,7 @@ import ast
 import hashlib
 from collections.abc import Iterator
 
+from build.syntax import parsed
 from build.zips.directory import Member
 from build.zips.inflating import inflated
 from build.zips.trees import Entry
@@ -46,7 +47,7 @@ def _only_declares(entry: Entry) -> bool:
     if entry.size_bytes > _MOST_BYTES:
         return False
     try:
-        module = ast.parse(b"".join(_content(entry)))
+        module = parsed(b"".join(_content(entry)))
     except (SyntaxError, ValueError):
         return False
     body = module.body[1:] if ast.get_docstring(module, clean=False) is not None else module.body

@@ -1,6 +1,9 @@
 """Handlers imported for real: cold processes on the runtime's own Python, without a cloud."""
 
 import os
+import shutil
+import socket
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,11 +11,12 @@ import pytest
 
 from build.checks.distributions import BUNDLED
 from build.local import importing, runtime_bundle
-from build.local.importing import Code, Imported, code_of, code_of_release, measure
+from build.local.importing import Code, Imported, code_of, code_of_release, measure, race
 from build.model import Architecture
 from build.project.profiles import host_architecture
 from build.release.handoff import handoff_of
 from build.results import PublishedArtifact
+from build.review.changes import ImportTime
 from build.store.objects import Store
 from tests.builders import PY313
 from tests.checking import Repository
@@ -138,6 +142,137 @@ def test_code_for_another_architecture_is_not_run(repository):
     foreign = replace(code.function, target=replace(code.function.target, architecture=other))
     imported = measure(replace(code, function=foreign), repository.workspace, repository.store)
     assert (imported.not_run, imported.took_ms) == (f"{other} on {host_architecture()}", None)
+
+
+# ── two versions, by turns ────────────────────────────────────────────────────────────────────
+
+
+LOOK_S = 60.0
+
+
+def raced(repository, before, after, *, limit_s=LOOK_S, **settings):
+    """Race two sources of app.py."""
+    codes = [repository.function({"app.py": f"{source}\n{HANDLER}"}, **settings).code for source in (before, after)]
+    return race(codes[0], codes[1], repository.workspace, repository.store, until=time.monotonic() + limit_s)
+
+
+def test_a_slower_import_is_told_from_the_same_one(repository):
+    slower = raced(repository, "", "import time; time.sleep(0.3)")
+    assert slower.not_run == ""
+    assert min(slower.after_ms) - min(slower.before_ms) > 290
+    assert 2 <= len(slower.before_ms) == len(slower.after_ms) <= importing.TURNS
+    assert ImportTime.of(slower.before_ms, slower.after_ms).differs
+    same = raced(repository, "import json", "import json")
+    assert not ImportTime.of(same.before_ms, same.after_ms).differs
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("import nowhere", "the new code fails with ModuleNotFoundError (nowhere)"),
+        ("raise ValueError('hunter-2')", "the new code fails with ValueError"),
+        ("raise ImportError('x', name='of user hunter-2')", "the new code fails with ImportError"),
+        ("raise type('hunter 2', (Exception,), {})", "the new code fails with an error"),
+        ("import os; os._exit(7)", "the new code ends its process with code 7"),
+    ],
+)
+def test_without_a_time_there_is_a_reason_that_has_no_value_in_it(repository, source, said):
+    assert raced(repository, "", source).not_run == said
+    assert raced(repository, source, "").not_run == said.replace("the new code", "what runs now")
+
+
+def test_an_import_that_never_ends_costs_no_more_than_the_time_there_is(repository):
+    began = time.monotonic()
+    found = raced(repository, "", "import threading\nthreading.Event().wait()", limit_s=2.0)
+    assert found.not_run.startswith("the new code did not end in ")
+    assert time.monotonic() - began < 15
+    assert raced(repository, "", "", limit_s=0.0).not_run == "there was no time left for it"
+
+
+def test_what_an_import_starts_neither_outlives_it_nor_keeps_it(repository):
+    child = "import os, time\nif os.fork() == 0:\n    time.sleep(600)\nprint(os.getpgrp(), flush=True)\n"
+    began = time.monotonic()
+    assert raced(repository, "", child).not_run == ""
+    assert time.monotonic() - began < LOOK_S
+    group = os.getpgrp()
+    assert not [each for each in _sleepers() if each != group]
+
+
+def _sleepers():
+    """Return the process groups of probes that still run."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if str(importing._PROBE).encode() in place.read_bytes():
+                found.append(os.getpgid(int(place.parent.name)))
+        except OSError:
+            continue
+    return found
+
+
+def test_versions_for_another_architecture_are_not_raced(repository):
+    other = next(each for each in Architecture if each is not host_architecture())
+    repository.function({})
+    code = repository.code
+    foreign = replace(code, function=replace(code.function, target=replace(code.function.target, architecture=other)))
+    found = race(code, foreign, repository.workspace, repository.store, until=time.monotonic() + LOOK_S)
+    assert (found.not_run, found.after_ms) == (f"{other} on {host_architecture()}", ())
+
+
+REACHES = {
+    "a file": "open({canary!r}).read()",
+    "a folder": "import os; os.listdir({folder!r})",
+    "a file it would write": "open({folder!r} + '/written', 'w')",
+    "the environment of who started it": "import os; open('/proc/%d/environ' % os.getppid()).read()",
+    "the memory of who started it": "import os; open('/proc/%d/mem' % os.getppid(), 'rb')",
+    "an address": "import socket; socket.create_connection(('127.0.0.1', {port}), 5)",
+    "a socket of a file": "import socket; socket.socket(socket.AF_UNIX).connect({socket!r})",
+    "a file, by a program": "import subprocess; subprocess.run(['cat', {canary!r}], check=True, stderr=-3)",
+}
+
+
+@pytest.mark.parametrize("what", REACHES)
+def test_what_is_raced_is_shut_in(repository, tmp_path, what):
+    canary = tmp_path / "canary"
+    canary.write_text("canary")
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(socket.AF_UNIX) as local:
+        local.bind(str(tmp_path / "s"))
+        local.listen()
+        places = {"canary": str(canary), "folder": str(tmp_path), "port": server.getsockname()[1]}
+        reach = REACHES[what].format(**places, socket=str(tmp_path / "s"))
+        if "getppid" not in reach:
+            assert repository.imported(f"{reach}\n{HANDLER}").failure is None, "shut in it is not: it works"
+            (tmp_path / "written").unlink(missing_ok=True)
+            canary.write_text("canary")
+        found = raced(repository, "", reach)
+    told = ("PermissionError", "ConnectionRefusedError", "CalledProcessError")
+    assert found.not_run in {f"the new code fails with {error}" for error in told}
+    assert canary.read_text() == "canary"
+    assert not (tmp_path / "written").exists()
+
+
+def test_what_is_shut_in_has_its_home_its_own_files_and_no_more_environment_than_on_lambda(repository, monkeypatch):
+    monkeypatch.setenv("CANARY", "canary")
+    source = """
+import os, pathlib, seal, tempfile, boto3
+assert "CANARY" not in os.environ
+assert seal.NAME == "mine"
+pathlib.Path.home().joinpath("x").write_text("x")
+tempfile.TemporaryFile().close()
+assert "handler" in pathlib.Path(__file__).read_text()
+boto3.client("s3", region_name="us-east-1")
+"""
+    repository.layer("shared", {"seal.py": "NAME = 'mine'"})
+    assert raced(repository, "", source, layers=("shared",)).not_run == ""
+
+
+def test_where_nothing_can_be_shut_in_nothing_is_raced(repository, monkeypatch):
+    folder = repository.root / "without"
+    shutil.copytree(importing._PROBE.parent, folder)
+    (folder / "seal.py").write_text("def shut_in(readable, writable): return False")
+    monkeypatch.setattr(importing, "_PROBE", folder / "probe.py")
+    found = raced(repository, "open('/tmp/never', 'w')", "")
+    assert found.not_run == "the new code cannot be shut in on this machine (Linux with Landlock can)"
 
 
 def test_a_release_is_found_again_by_its_digests_while_the_store_has_them(repository):

@@ -89,11 +89,11 @@ def test_every_function_is_deployed_and_answers_its_sample_event(first):
 
 
 def test_a_second_deploy_changes_nothing(checkout, first):
-    done = checkout.run("deploy", "--env", "local")
+    done = checkout.run("deploy", "--env", "local", "--json")
     assert "nothing to change" in done.stderr
     assert "uploading" not in done.stderr
     assert "assembling" not in done.stderr
-    again = checkout.json("deploy", "--env", "local")
+    again = json.loads(done.stdout)
     assert not any(row["changed"] for row in (*again["functions"], *again["layers"]))
     assert again["release"] is None
     assert {r["digest"] for r in again["functions"]} == {r["digest"] for r in first["functions"]}
@@ -163,15 +163,32 @@ def test_touching_one_function_changes_only_that_one(checkout, first):
     checkout.write(
         "functions/pourer/src/app.py", TEAPOT.replace('"material": teapot', '"touched": 1, "material": teapot')
     )
-    done = checkout.run("deploy", "--env", "local")
+    done = checkout.run("deploy", "--env", "local", "--json")
     assert [line for line in done.stderr.splitlines() if "assembling" in line] == [
         "  build: assembling functions/pourer"
     ]
     assert done.stderr.count("uploading") == 1
-    assert "hello" not in "".join(line for line in done.stderr.splitlines() if line.startswith("  ~"))
-    functions = by_name(checkout.json("deploy", "--env", "local")["functions"])
+    changes = [line for line in done.stderr.splitlines() if line.startswith("  ~")]
+    assert [line for line in changes if "pourer" in line]
+    assert not [line for line in changes if "hello" in line]
+    functions = by_name(json.loads(done.stdout)["functions"])
+    assert (functions["pourer"]["changed"], functions["hello"]["changed"]) == (True, False)
     assert (functions["pourer"]["version"], functions["hello"]["version"]) == ("2", "1")
     assert functions["pourer"]["answer"]["touched"] == 1
+
+
+def test_a_cloud_that_was_killed_is_noticed_and_started_anew(checkout, first):
+    pid = checkout.json("local.status")["pid"]
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: checkout.json("local.status")["pid"] is None)
+    assert "invoke deploy --env local" in checkout.run("status", code=2).stderr
+    again = checkout.json("deploy")["functions"]
+    assert {row["name"]: (row["changed"], row["version"]) for row in again} == {
+        "hello": (True, "1"),
+        "pourer": (True, "1"),
+    }
+    assert all(row["answer"] for row in again)
+    assert checkout.json("local.status")["pid"] not in {pid, None}
 
 
 def test_destroy_leaves_no_function_and_no_role(checkout, first):
@@ -179,20 +196,3 @@ def test_destroy_leaves_no_function_and_no_role(checkout, first):
     assert checkout.client("lambda").list_functions()["Functions"] == []
     assert checkout.client("iam").list_roles()["Roles"] == []
     assert "nothing to change" in checkout.run("destroy", "--env", "local").stderr
-
-
-def test_a_cloud_that_was_killed_is_noticed_and_started_anew(tmp_path):
-    checkout = make_checkout(tmp_path)
-    try:
-        checkout.run("new", "hello")
-        checkout.json("deploy")
-        pid = checkout.json("local.status")["pid"]
-        os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: checkout.json("local.status")["pid"] is None)
-        assert "invoke deploy --env local" in checkout.run("status", code=2).stderr
-        (again,) = checkout.json("deploy")["functions"]
-        assert again["answer"]
-        assert again["changed"]
-        assert checkout.json("local.status")["pid"] not in {pid, None}
-    finally:
-        checkout.close()

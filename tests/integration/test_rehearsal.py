@@ -175,6 +175,7 @@ def test_a_merge_applies_the_plan_that_was_saved_and_nothing_else(rehearsal, mer
     assert (run.scratch / "artifacts" / "plan-local" / "saved.plan").is_file()
     assert "assembling" in printed(run, "plan")
     assert "assembling" not in printed(run, "deploy")
+    assert "no drift" in printed(run, "deploy")
     said = rehearsal.git("show", "HEAD:functions/hello/src/app.py").split("'")[3]
     done = rehearsal.checkout.run("invoke", "-f", "hello", "-e", "{}")
     assert json.loads(done.stdout) == {"said": said}

@@ -190,7 +190,7 @@ def test_nothing_sticks_out_at_any_width_also_when_all_is_opened(browser, places
     assert browser.run("document.documentElement.scrollWidth") <= width
 
 
-def test_versions_and_rights_that_change_are_on_the_first_screen(browser, places):
+def test_versions_and_permissions_that_change_are_on_the_first_screen(browser, places):
     browser.look(1400, 900)
     for name in ("1", "30", "300"):
         browser.open(places[name])
@@ -233,6 +233,19 @@ def test_a_link_to_a_function_opens_it_also_when_it_was_filtered_away(browser, p
     assert 0 <= browser.run(f"{row}.closest('tr').getBoundingClientRect().top") < 900
     browser.open(places["30"], "#functions/orders")
     assert browser.run(f"{row}.closest('details').open")
+
+
+@pytest.mark.parametrize("width", [320, 1400])
+def test_what_an_import_takes_is_seen_behind_the_row_and_what_is_new_is_folded(browser, places, width):
+    browser.look(width)
+    browser.open(places["30"], "#functions/orders")
+    titles = "[...document.getElementById('functions/orders').querySelectorAll('h3')]"
+    block = f"{titles}.find((title) => title.textContent === 'Import time').parentElement"
+    assert re.match(r"Import time\s+0\.21 s\s*→", browser.run(f"{block}.checkVisibility() && {block}.innerText"))
+    fold = "[...document.querySelectorAll('#dependencies details')].find((e) => e.innerText.includes('is new'))"
+    assert "httpx" not in browser.run("document.getElementById('dependencies').innerText")
+    browser.run(f"{fold}.querySelector('summary').click()")
+    assert "httpx" in browser.run("document.getElementById('dependencies').innerText")
 
 
 def test_everything_is_there_without_scripts(browser, places):

@@ -37,6 +37,8 @@ class Team:
 
     root: Path
     environ: dict[str, str]
+    layers: tuple[str, ...] = ()
+    """Of every function."""
 
     def client(self, service: str) -> Any:
         import boto3
@@ -60,7 +62,7 @@ class Team:
         in_base64 = base64.b64encode(digest.digest()).decode()
         artifact = {"key": key, "digest_hex": digest.hexdigest(), "digest_base64": in_base64, "size_bytes": len(CODE)}
         granted = {"actions": ["dynamodb:GetItem"], "resources": ["{custom.orders_table_arn}"], "reason": None}
-        changed = {"artifact": artifact, "permissions": [granted]}
+        changed = {"artifact": artifact, "permissions": [granted], "layers": self.layers}
         functions = {
             name: HANDOFF["functions"]["greeting"] | changed | {"environment": environment}
             for name, environment in environments.items()
@@ -149,6 +151,22 @@ def test_what_is_not_given_is_refused_with_the_place_that_wants_it_and_nothing_e
     assert "does not give {custom.orders_tabel} for functions/orders/function.toml. " in detail
     assert "for_functions has: alerts, orders_table, orders_table_arn." in detail
     assert [each for each in others if "terraform.log" not in each] == []
+
+
+def test_a_layer_may_be_the_teams(team, first):
+    layer = "arn:aws:lambda:us-east-1:123456789012:layer:theirs:7"
+    given = EXAMPLES["outputs.tf"]
+    team.custom(outputs=given.replace("value = {", f'value = {{\n    layer = "{layer}"', 1))
+    try:
+        plan = dataclasses.replace(team, layers=("{custom.layer}",)).plan(**ENVIRONMENTS)
+    finally:
+        team.custom(outputs=given)
+    planned = {
+        each["address"]: each["change"]["after"]["layers"]
+        for each in plan.document["resource_changes"]
+        if each["type"] == "aws_lambda_function"
+    }
+    assert planned == {f'module.lambda_function["{name}"].aws_lambda_function.this': [layer] for name in ENVIRONMENTS}
 
 
 def test_a_chain_that_goes_round_is_named(team, first):

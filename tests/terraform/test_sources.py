@@ -76,6 +76,14 @@ def test_terraform_never_builds():
     assert [word for word in EVENTS_OF_A_BUILD if word in source_of(TERRAFORM)] == []
 
 
+def test_what_checkov_is_to_skip_has_its_reason_beside_it():
+    texts = [path.read_text("utf-8") for path in TERRAFORM.rglob("*.tf") if TEAMS not in path.parents]
+    skips = [line.strip() for text in texts for line in text.splitlines() if "checkov:skip" in line]
+    assert skips
+    assert [line for line in skips if not re.fullmatch(r"# checkov:skip=CKV2?_AWS_\d+: \w\S*( \S+){3,}", line)] == []
+    assert "skip-check" not in (TERRAFORM / ".checkov.yaml").read_text("utf-8")
+
+
 @each_module
 def test_a_module_bounds_versions_from_below_and_leaves_the_lock_to_the_root(module):
     assert re.findall(r'version\s*=\s*"([^"]+)"', (module / "versions.tf").read_text()) == [">= 1.10", ">= 5.80"]

@@ -15,7 +15,7 @@ BUILD = ROOT / "build"
 MODULES = sorted(BUILD.rglob("*.py"))
 
 LEVELS = [
-    "digest errors rules",
+    "digest errors rules syntax",
     "http options",
     "triggers",
     "model",
@@ -70,15 +70,18 @@ def nodes_of(path: Path) -> tuple[ast.AST, ...]:
     return tuple(ast.walk(ast.parse(path.read_text("utf-8"), str(path))))
 
 
-def imports_of(path: Path) -> Iterator[tuple[int, str]]:
+@cache
+def imports_of(path: Path) -> tuple[tuple[int, str], ...]:
     """Every absolute name a module imports, wherever the import stands, with its line."""
+    found: list[tuple[int, str]] = []
     for node in nodes_of(path):
         if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
+            found += [(node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             package = path.relative_to(ROOT).with_suffix("").parts[: -node.level] if node.level else ()
             start = ".".join([*package, *([node.module] if node.module else [])])
-            yield from ((node.lineno, f"{start}.{alias.name}") for alias in node.names)
+            found += [(node.lineno, f"{start}.{alias.name}") for alias in node.names]
+    return tuple(found)
 
 
 def place(path: Path, line: int) -> str:

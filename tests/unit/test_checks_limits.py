@@ -62,6 +62,7 @@ def test_six_layers_are_one_too_many(tmp_path):
     spec = function(tmp_path, layers=tuple(f"l{n}" for n in range(6)))
     assert only(of_one(spec)).message == "expected at most 5 layers, got 6: l0, l1, l2, l3, l4, l5"
     assert found(of_one(replace(spec, layers=spec.layers[:5]))) == ()
+    assert only(of_one(replace(spec, layers=(*spec.layers[:5], "{custom.layer}")))).message.endswith("{custom.layer}")
 
 
 def test_environment_variables_count_as_the_json_that_lambda_measures(tmp_path):

@@ -117,6 +117,15 @@ def test_the_sizes_of_layers_by_arn_come_from_slipway_toml(tmp_path):
         discover(tmp_path, "local")
 
 
+def test_a_layer_that_terraform_custom_gives_is_of_a_size_that_can_be_told(tmp_path):
+    write_files(tmp_path, {"slipway.toml": 'name = "shop"\n[layer_sizes]\n"{custom.layer}" = 25_000_000\n'})
+    told = discover(tmp_path, "local").layer_sizes
+    spec = function(tmp_path, layers=("{custom.layer}",))
+    built = Build(functions={"f": artifact("functions/f", 240 * MB)}, layers={})
+    (finding,) = found(replace(make_workspace(tmp_path, functions=(spec,)), layer_sizes=told), built)
+    assert "(functions/f 240.0 MB, {custom.layer} 25.0 MB)" in finding.message
+
+
 def test_a_table_stands_below_the_message_and_above_the_hint(tmp_path):
     (finding,) = alone(tmp_path, 240 * MB, distributions={"pandas": 200 * MB})
     lines = warning_of(finding).splitlines()

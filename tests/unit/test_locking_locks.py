@@ -1,14 +1,10 @@
-from dataclasses import replace
-
 import pytest
 
-from build.errors import InputError, ToolError
+from build.errors import InputError
 from build.locking.locks import read_locks
 from build.locking.writing import write_locks
-from build.model import Runtime
 from tests.builders import (
     ARM,
-    PY313,
     X86,
     function_spec,
     layer_spec,
@@ -17,8 +13,6 @@ from tests.builders import (
     make_workspace,
     write_files,
 )
-
-PY312 = Runtime(12)
 
 
 @pytest.fixture
@@ -119,75 +113,3 @@ def test_a_folder_to_lock_that_does_not_exist_is_told_with_the_near_one(tmp_path
         "functions/ordres: expected a function or layer; did you mean `functions/orders`?",
         "layers/x: expected a function or layer",
     )
-
-
-@pytest.mark.slow
-class TestWriting:
-    """uv itself, against a folder of wheels."""
-
-    @pytest.fixture(autouse=True)
-    def _index(self, package_index, monkeypatch):
-        monkeypatch.setenv("UV_NO_INDEX", "1")
-        monkeypatch.setenv("UV_FIND_LINKS", str(package_index))
-        make_wheel(package_index, "six", "1.16.0")
-        make_wheel(package_index, "six", "1.17.0")
-
-    def test_what_is_written_is_current_and_names_no_place(self, tmp_path):
-        workspace = workspace_of(tmp_path, {"requirements.in": "six\n"})
-        assert write_locks([workspace]) == {"functions/orders": True}
-        text = (tmp_path / "functions/orders/requirements.txt").read_text()
-        assert "six==1.17.0" in text
-        assert str(tmp_path) not in text
-        assert "://" not in text
-        read_locks(workspace)
-
-    def test_a_second_time_nothing_changes(self, tmp_path):
-        workspace = workspace_of(tmp_path, {"requirements.in": "six\n"})
-        write_locks([workspace])
-        assert write_locks([workspace]) == {"functions/orders": False}
-
-    def test_pins_stay_until_an_upgrade_is_asked_for(self, tmp_path):
-        workspace = workspace_of(tmp_path, {"requirements.in": "six<1.17\n"})
-        write_locks([workspace])
-        write_files(tmp_path / "functions/orders", {"requirements.in": "six\n"})
-        assert write_locks([workspace]) == {"functions/orders": False}
-        assert write_locks([workspace], upgrade=True) == {"functions/orders": True}
-
-    def test_a_function_is_held_to_the_versions_of_its_layers(self, tmp_path):
-        layer = layer_spec(write_files(tmp_path / "layers/data", {"requirements.in": "six==1.16.0\n"}))
-        folder = write_files(tmp_path / "functions/orders", {"requirements.in": "six\n"})
-        workspace = make_workspace(tmp_path, functions=(function_spec(folder, layers=("data",)),), layers=(layer,))
-        write_locks([workspace])
-        assert "six==1.16.0" in (folder / "requirements.txt").read_text()
-        assert read_locks(workspace)["functions/orders"].pins[0].version == "1.16.0"
-
-    def test_a_layer_of_several_runtimes_is_locked_from_the_lowest(self, tmp_path):
-        folder = write_files(tmp_path / "layers/data", {"requirements.in": "six ; python_version < '3.13'\n"})
-        layer = layer_spec(folder, runtimes=(PY313, PY312))
-        write_locks([make_workspace(tmp_path, layers=(layer,))])
-        assert "six==" in (folder / "requirements.txt").read_text()
-
-    def test_a_lock_fits_the_runtimes_and_layers_of_every_env(self, tmp_path):
-        six = lock_line(make_wheel(tmp_path / "index", "six", "1.16.0"))
-        layer = layer_spec(write_files(tmp_path / "layers/data", {"requirements.txt": six}))
-        wanted = "six\nold ; python_version < '3.13'\n"
-        folder = write_files(tmp_path / "functions/orders", {"requirements.in": wanted})
-        make_wheel(tmp_path / "index", "old")
-        local = make_workspace(tmp_path, functions=(function_spec(folder),), layers=(layer,), env="local")
-        older = function_spec(folder, target=replace(X86, runtime=PY312), layers=("data",))
-        prod = make_workspace(tmp_path, functions=(older,), layers=(layer,), env="prod")
-        assert write_locks([local, prod]) == {"functions/orders": True}
-        lock = (folder / "requirements.txt").read_text()
-        assert "six==1.16.0" in lock
-        assert "old==1.0" in lock
-
-    def test_what_cannot_be_met_is_told_for_every_folder_in_uvs_words_and_the_old_locks_stay(self, tmp_path):
-        names = ("a", "b", "c")
-        folders = [write_files(tmp_path / "functions" / name, {"requirements.in": "six>=9\n"}) for name in names]
-        write_files(folders[0], {"requirements.txt": "six==1.16.0\n"})
-        write_files(folders[2], {"requirements.in": "six\n"})
-        with pytest.raises(ToolError, match="locking functions/a, functions/b failed") as caught:
-            write_locks([make_workspace(tmp_path, functions=tuple(map(function_spec, folders)))])
-        assert sum("six>=9" in fact for fact in caught.value.facts) >= 2
-        assert (folders[0] / "requirements.txt").read_text() == "six==1.16.0\n"
-        assert (folders[2] / "requirements.txt").exists()

@@ -1,20 +1,11 @@
 import pytest
 
 from build.errors import InputError
-from build.locking.locks import read_locks, unpinned
+from build.locking.locks import read_locks
 from build.locking.writing import write_locks
-from tests.builders import X86, function_spec, layer_spec, lock_line, make_wheel, make_workspace, write_files
+from tests.builders import X86, function_spec, layer_spec, make_wheel, make_workspace, write_files
 
 SHA = "0" * 64
-
-
-@pytest.fixture
-def index(package_index, monkeypatch):
-    monkeypatch.setenv("UV_NO_INDEX", "1")
-    monkeypatch.setenv("UV_FIND_LINKS", str(package_index))
-    for version in ("1.16.0", "1.17.0"):
-        make_wheel(package_index, "six", version)
-    return package_index
 
 
 def workspace_of(tmp_path, files, env="dev", **layers):
@@ -59,42 +50,6 @@ class TestAlone:
             "into requirements.in beside it",
         )
 
-    @pytest.mark.slow
-    @pytest.mark.parametrize(
-        "text", ["six\n", "six>=1.16\n", "six==1.16.0\n", "-r more.txt\n", "six[x] ; os_name == 'posix'"]
-    )
-    def test_otherwise_it_says_what_is_wanted_and_only_local_builds_without_a_lock(self, tmp_path, index, text):
-        files = {"requirements.txt": text, "more.txt": "six\n"}
-        (said,) = refused(tmp_path, files)
-        assert said.startswith("functions/orders/requirements.txt: expected name==version with --hash, got six")
-        lock = read(tmp_path, files, env="local")
-        assert [pin.name for pin in lock.selected(X86)] == ["six"]
-        assert [wish.name for wish in lock.wanted or ()] == ["six"]
-        (finding,) = unpinned({"functions/orders": lock})
-        assert (finding.subject, finding.severity) == ("functions/orders", "warning")
-        assert "invoke lock" in finding.hint
-
-    @pytest.mark.slow
-    def test_a_local_build_locks_once_for_each_text(self, tmp_path, index, monkeypatch):
-        files = {"requirements.txt": "-r more.txt\n-c held.txt\n", "more.txt": "six\n", "held.txt": "six<1.17\n"}
-        first = read(tmp_path, files, env="local")
-        assert first.pins[0].version == "1.16.0"
-        made = sorted((tmp_path / ".artifacts/locks/functions/orders").iterdir())
-        monkeypatch.setenv("PATH", "")
-        monkeypatch.setattr("sys.executable", str(tmp_path / "none"))  # no uv is to be found now
-        assert read(tmp_path, files, env="local") == first
-        monkeypatch.undo()
-        monkeypatch.setenv("UV_NO_INDEX", "1")
-        monkeypatch.setenv("UV_FIND_LINKS", str(index))
-        assert read(tmp_path, {**files, "held.txt": ""}, env="local").pins[0].version == "1.17.0"
-        assert len(sorted((tmp_path / ".artifacts/locks/functions/orders").iterdir())) == len(made) + 1
-
-    @pytest.mark.slow
-    def test_a_local_lock_is_held_to_the_layers(self, tmp_path, index):
-        six = make_wheel(index, "six", "1.16.0")
-        lock = read(tmp_path, {"requirements.txt": "six\n"}, env="local", data={"requirements.txt": lock_line(six)})
-        assert lock.pins[0].version == "1.16.0"
-
     def test_of_a_long_list_without_a_lock_only_the_first_is_shown(self, tmp_path):
         (said,) = refused(tmp_path, {"requirements.txt": "six\nidna\nattrs\n"})
         assert said.endswith(": expected name==version with --hash, got six and 2 more")
@@ -102,25 +57,6 @@ class TestAlone:
     def test_strictly_local_is_as_any_other_env(self, tmp_path):
         with pytest.raises(InputError):
             read_locks(workspace_of(tmp_path, {"requirements.txt": "six\n"}, env="local"), strict=True)
-
-    @pytest.mark.slow
-    def test_to_lock_it_makes_it_the_wish_list_of_its_lock(self, tmp_path, index):
-        workspace = workspace_of(tmp_path, {"requirements.txt": "six  # why\n"})
-        said: list[str] = []
-        assert write_locks([workspace], on_progress=said.append) == {"functions/orders": True}
-        folder = tmp_path / "functions/orders"
-        assert (folder / "requirements.in").read_text() == "six  # why\n"
-        assert "six==1.17.0" in (folder / "requirements.txt").read_text()
-        assert "requirements.in" in said[0]
-        assert read_locks(workspace)["functions/orders"].pins[0].version == "1.17.0"
-        assert write_locks([workspace]) == {"functions/orders": False}
-
-    @pytest.mark.slow
-    def test_when_that_fails_all_is_as_before(self, tmp_path, index):
-        workspace = workspace_of(tmp_path, {"requirements.txt": "six>=9\n"})
-        with pytest.raises(Exception, match="locking functions/orders failed"):
-            write_locks([workspace])
-        assert [path.name for path in (tmp_path / "functions/orders").iterdir()] == ["requirements.txt"]
 
     def test_a_lock_alone_is_left_alone(self, tmp_path):
         assert write_locks([workspace_of(tmp_path, {"requirements.txt": f"six==1 --hash=sha256:{SHA}\n"})]) == {}
@@ -135,36 +71,6 @@ class TestAlone:
 
 class TestPlaces:
     """Wishes and pins that say where something is."""
-
-    @pytest.mark.slow
-    def test_a_project_of_the_repository_is_wanted_locked_and_read_back_without_a_path_of_this_machine(
-        self, tmp_path, index
-    ):
-        place = shared(tmp_path)
-        workspace = workspace_of(tmp_path, {"requirements.in": "-e ../../libs/shared\nsix\n"})
-        write_locks([workspace])
-        text = (tmp_path / "functions/orders/requirements.txt").read_text()
-        assert "../../libs/shared" in text
-        assert str(tmp_path) not in text
-        lock = read_locks(workspace)["functions/orders"]
-        by_name = {str(pin.name): pin for pin in lock.selected(X86)}
-        assert (by_name["shared"].folder, by_name["shared"].version) == (place, "0.3")
-        assert lock.beside == (place,)
-        assert [str(wish) for wish in lock.wanted or ()] == ["six", "shared @ libs/shared"]
-
-    @pytest.mark.slow
-    def test_the_projects_that_a_project_leans_on_are_found_where_they_are(self, tmp_path, index):
-        head = '[project]\nname = "{}"\nversion = "1"\ndependencies = {}\n[tool.uv.sources]\n{}'
-        for name, needs, sources in (("one", ["two"], 'two = { path = "../two" }'), ("two", ["six"], "")):
-            write_files(tmp_path / "libs" / name, {"pyproject.toml": head.format(name, needs, sources)})
-        write_files(tmp_path / "functions/two", {"pyproject.toml": head.format("another", [], "")})
-        workspace = workspace_of(tmp_path, {"requirements.txt": "../../libs/one\n"}, env="local")
-        on_the_spot = read_locks(workspace)["functions/orders"].pins
-        write_locks([workspace])
-        assert read_locks(workspace)["functions/orders"].pins == on_the_spot
-        folders = {pin.name: pin.folder for pin in read_locks(workspace)["functions/orders"].pins}
-        assert folders == {"one": tmp_path / "libs/one", "two": tmp_path / "libs/two", "six": None}
-        assert write_locks([workspace]) == {"functions/orders": False}
 
     @pytest.mark.parametrize(
         "line", ["./../../libs/shared", "shared @ file:../../libs/shared", "-e ../../libs/shared", "../../libs/shared"]

@@ -167,26 +167,6 @@ def test_constraints_of_another_repository_are_none_of_ours(repository, tmp_path
     assert read_locks(workspace_of(repository))["functions/stock"].beside == ()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("change", ["committed", "uncommitted", "untracked"])
-def test_a_submodule_touches_who_requires_a_project_within_it(repository, tmp_path, change):
-    vendor = write_files(tmp_path / "vendor", {"pkg/pyproject.toml": '[project]\nname = "pkg"\n', "README.md": ""})
-    git(vendor, "init", "--quiet")
-    commit(vendor)
-    git(repository, "submodule", "--quiet", "add", str(vendor), "vendor")
-    git(repository, "config", "--file", ".gitmodules", "submodule.vendor.ignore", "all")
-    wish = "../../vendor/pkg\n"
-    write_files(repository / "functions/stock", {"requirements.in": wish, "requirements.txt": wish})
-    commit(repository)
-    workspace = workspace_of(repository)
-    locks = read_locks(workspace)
-    assert affected([workspace], locks, changed_since(repository, "HEAD")).functions == {}
-    write_files(repository / "vendor", {"pkg/new.py" if change == "untracked" else "pkg/pyproject.toml": "# changed"})
-    if change == "committed":
-        commit(repository / "vendor")
-    assert affected([workspace], locks, changed_since(repository, "HEAD")).functions == {"stock": ("vendor",)}
-
-
 def test_what_git_ignores_touches_nothing(repository):
     write_files(repository, {".gitignore": "*.log\n"})
     commit(repository)

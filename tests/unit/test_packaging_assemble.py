@@ -1,25 +1,21 @@
 import os
-import shutil
 import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from packaging.utils import parse_wheel_filename
 
 from build.digest import Digest
 from build.errors import InputError
-from build.locking.locks import read_locks, targets_of
+from build.locking.locks import read_locks
 from build.model import Architecture, Runtime, Target
 from build.packaging import assemble, ingredients, recipes
 from build.packaging.assemble import build_workspace
 from build.packaging.sources import read_source
-from build.project.profiles import profile_of
 from build.store.objects import Store
-from build.wheels import fetch
 from build.wheels.surveys import surveyed
-from tests.builders import function_spec, layer_spec, lock_line, make_wheel, make_workspace, write_files
+from tests.builders import function_spec, layer_spec, lock_line, make_wheel, make_workspace, stock, write_files
 
 HERE = Runtime(sys.version_info.minor)  # its interpreter is certainly there
 X86, ARM = Target(HERE, Architecture.X86_64), Target(HERE, Architecture.ARM64)
@@ -32,19 +28,6 @@ def built(workspace, store=None):
     if "PIP_FIND_LINKS" in os.environ and not (store.root / "wheels").exists():
         stock(store, Path(os.environ["PIP_FIND_LINKS"]), workspace, locks)
     return build_workspace(workspace, locks, store, on_progress=lambda _: None)
-
-
-def stock(store, index, workspace, locks):
-    """Take the wheels in as `fetch` does once pip is done; pip itself is put to the test in test_wheels_resolve."""
-    for spec in workspace.specs:
-        for target in targets_of(spec):
-            accepted = set(profile_of(target).tags)
-            for pin in locks[spec.identity].selected(target):
-                with store.scratch() as folder:
-                    for wheel in index.glob("*.whl"):
-                        fits = not accepted.isdisjoint(parse_wheel_filename(wheel.name)[3])
-                        if fits and Digest.of_file(wheel).hex in pin.sha256s:
-                            fetch._take_in(Path(shutil.copy(wheel, folder)), pin, target, "lock", store)
 
 
 def names(artifact):
@@ -113,25 +96,6 @@ def test_a_compiled_layer_is_one_artifact_per_architecture(tmp_path, package_ind
     assert [a.key for a in done.artifacts] == ["data-arm64", "data-x86-64"]
 
 
-@pytest.mark.slow
-def test_a_layer_of_several_runtimes_keeps_them_apart(tmp_path, package_index):
-    pure = make_wheel(package_index, "pure")
-    data = layer(
-        tmp_path,
-        files={"requirements.txt": lock_line(pure), "src/shared.py": "x = 1\n"},
-        runtimes=(Runtime(12), Runtime(13)),
-        architectures=(Architecture.X86_64,),
-    )
-    artifact = built(make_workspace(tmp_path, layers=(data,))).layers["data", Architecture.X86_64]
-    assert names(artifact) == {
-        "python/shared.py",
-        "python/lib/python3.12/site-packages/pure/__init__.py",
-        "python/lib/python3.13/site-packages/pure/__init__.py",
-    }
-    with zipfile.ZipFile(artifact.path) as archive:
-        assert {f"python/__pycache__/shared.cpython-3{m}.pyc" for m in (12, 13)} <= set(archive.namelist())
-
-
 def test_a_second_build_changes_nothing_and_one_touched_line_only_its_function(tmp_path):
     one, two = function(tmp_path, "one"), function(tmp_path, "two")
     workspace = make_workspace(tmp_path, functions=(one, two))
@@ -162,21 +126,6 @@ def test_a_vanished_artifact_is_made_again(tmp_path):
     first = built(workspace).functions["orders"]
     first.path.unlink()
     assert replace(built(workspace).functions["orders"], changed=True) == first
-
-
-@pytest.mark.slow
-def test_a_corrupt_wheel_in_the_store_is_fetched_anew(tmp_path, package_index):
-    six = make_wheel(package_index, "six", "1.16.0")
-    spec = function(tmp_path, files={"requirements.txt": lock_line(six)})
-    workspace = make_workspace(tmp_path, functions=(spec,))
-    store = Store(tmp_path / "store")
-    built(workspace, store)
-    (stored,) = (tmp_path / "store" / "wheels").glob("*/*.whl")
-    right = stored.read_bytes()
-    stored.write_bytes(right[:-1] + b"x")
-    write_files(spec.folder, {"src/app.py": "def handler(event, context): return 2\n"})
-    assert names(built(workspace, store).functions["orders"]) == {"app.py", "six/__init__.py"}
-    assert stored.read_bytes() == right
 
 
 def test_an_artifact_that_something_wrote_to_is_made_anew(tmp_path):

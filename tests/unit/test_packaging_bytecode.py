@@ -4,8 +4,6 @@ import subprocess
 import sys
 import zipfile
 
-import pytest
-
 from build.model import Runtime
 from build.packaging import bytecode
 from build.packaging.bytecode import compile_source, compile_wheel
@@ -131,21 +129,3 @@ def test_another_patch_release_makes_other_bytecode(tmp_path, monkeypatch):
         monkeypatch.setattr(bytecode, "release_of", lambda _, release=release: release)
         places.add(overlay_of(tmp_path, wheel))
     assert len(places) == 2
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("minor", [10, 11, 12, 13])
-def test_every_runtimes_own_python_makes_the_same_bytes_twice(tmp_path, minor, monkeypatch):
-    # Before 3.11 sets are written in the order of their hashes; that of None is its address, and nothing can fix it.
-    some = "'a', 'b', 'c', 'd'" if minor == 10 else "'a', 'b', 'c', 'd', None"
-    files = {
-        f"demo/m{i}.py": f"class C:\n    x: int = {i}\n    def f(self):\n        return self.x in {{{some}, {i}}}\n"
-        for i in range(20)
-    }
-    made = []
-    for store, seed in (("s1", "1"), ("s2", "2")):
-        monkeypatch.setenv("PYTHONHASHSEED", seed)
-        wheel = make_wheel(tmp_path / store, "demo", files=files)
-        at = Store(tmp_path / store / "store")
-        made.append(compile_wheel(wheel, tree_of(wheel), Runtime(minor), "/var/task", at).read_bytes())
-    assert made[0] == made[1]

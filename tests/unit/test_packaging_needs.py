@@ -7,9 +7,7 @@ from build.packaging.assemble import build_workspace
 from build.packaging.needs import needs
 from build.store.objects import Store
 from build.store.upkeep import contents
-from tests.builders import function_spec, layer_spec, lock_line, make_wheel, make_workspace, write_files
-
-pytestmark = pytest.mark.slow
+from tests.builders import function_spec, layer_spec, lock_line, make_wheel, make_workspace, stock, write_files
 
 
 @pytest.fixture
@@ -22,13 +20,25 @@ def workspace(tmp_path, package_index):
     return make_workspace(tmp_path, functions=functions, layers=(layer_spec(tmp_path / "layers" / "data"),))
 
 
+@pytest.fixture
+def locks(workspace):
+    return read_locks(workspace)
+
+
+@pytest.fixture
+def store(workspace, locks, tmp_path, package_index):
+    """One that has made everything."""
+    store = Store(tmp_path / "store")
+    stock(store, package_index, workspace, locks)
+    build_workspace(workspace, locks, store, on_progress=nobody)
+    return store
+
+
 def nobody(_):
     pass
 
 
-def test_a_workspace_needs_everything_that_its_build_made_and_nothing_else(workspace, tmp_path):
-    store, locks = Store(tmp_path / "store"), read_locks(workspace)
-    build_workspace(workspace, locks, store, on_progress=nobody)
+def test_a_workspace_needs_everything_that_its_build_made_and_nothing_else(workspace, locks, store):
     made = {each.path for each in contents(store) if each.kind != "notes"}
     other = store.root / "artifacts" / f"{'0' * 64}.zip"
     other.write_bytes(b"of another branch")
@@ -41,18 +51,15 @@ def test_a_workspace_needs_everything_that_its_build_made_and_nothing_else(works
     assert subjects >= {"archive", "resolved", "survey"}
 
 
-def test_where_one_function_was_never_built_the_others_needs_are_known(workspace, tmp_path):
-    store, locks = Store(tmp_path / "store"), read_locks(workspace)
-    build_workspace(workspace, locks, store, on_progress=nobody)
-    stock = workspace.functions[1]
-    write_files(stock.folder, {"src/app.py": "X = 2"})
+def test_where_one_function_was_never_built_the_others_needs_are_known(workspace, locks, store):
+    write_files(workspace.functions[1].folder, {"src/app.py": "X = 2"})
     needed = needs(workspace, locks, store, on_progress=nobody)
     artifacts = [each.path for each in contents(store) if each.kind == "artifacts"]
     assert len([path for path in artifacts if path in needed]) == len(artifacts) - 1
 
 
-def test_an_empty_store_gives_nothing_and_stays_empty(workspace, tmp_path):
+def test_an_empty_store_gives_nothing_and_stays_empty(workspace, locks, tmp_path):
     store = Store(tmp_path / "store")
-    needs(workspace, read_locks(workspace), store, on_progress=nobody)
+    needs(workspace, locks, store, on_progress=nobody)
     assert list(contents(store)) == []
     shutil.rmtree(store.root, ignore_errors=True)

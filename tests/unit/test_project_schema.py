@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/reference/settings.md").read_text("utf-8")
 RENDERED = schema.render()
 SCHEMAS = {path.name.partition(".")[0]: json.loads(text) for path, text in RENDERED.items()}
+EDITORS = {name: jsonschema.Draft202012Validator(schema) for name, schema in SCHEMAS.items()}
 
 
 def rows() -> Iterator[tuple[str, list[str]]]:
@@ -71,7 +72,7 @@ def test_editors_accept_the_repositorys_own_files():
     files = {"slipway": [ROOT / "slipway.toml"], "function": ROOT.glob("functions/*/function.toml")}
     for name, paths in {**files, "layer": ROOT.glob("layers/*/layer.toml")}.items():
         for path in paths:
-            jsonschema.validate(tomllib.loads(path.read_text("utf-8")), SCHEMAS[name])
+            EDITORS[name].validate(tomllib.loads(path.read_text("utf-8")))
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,7 @@ def test_editors_accept_the_repositorys_own_files():
 def test_editors_refuse_what_discovery_refuses(text):
     table = tomllib.loads(f'description = "x"\n{text}')
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(table, SCHEMAS["function"])
+        EDITORS["function"].validate(table)
     with pytest.raises(ValueError, match="validation error"):
         settings.FUNCTION.validate_python(table)
 

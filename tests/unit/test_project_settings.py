@@ -36,7 +36,7 @@ runtime = "python3.13"
 architecture = "arm64"
 handler = "pkg.app.handler"
 package = "zip"
-layers = ["data", "arn:aws:lambda:eu-central-1:123456789012:layer:datadog:7"]
+layers = ["data", "arn:aws:lambda:eu-central-1:123456789012:layer:datadog:7", "{custom.layer}"]
 memory_mb = 128
 timeout_s = 900
 ephemeral_storage_mb = 10240
@@ -238,6 +238,10 @@ def test_a_queue_that_exists_or_keeps_order_has_rules_of_its_own(text, expected)
             "triggers.load_balancer[0].methods: expected one of DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT, got",
         ),
         ('[secrets.TOKEN]\narn = "token"', "secrets.TOKEN.arn: expected an ARN of ssm or secretsmanager"),
+        (
+            '[secrets.TOKEN]\narn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:token"',
+            "secrets.TOKEN.arn: expected the whole ARN of a secret",
+        ),
         ('[secrets.AWS_REGION]\narn = "{custom.token}"', "secrets.AWS_REGION: is set by Lambda"),
         ('[network]\nsubnet_ids = ["subnet-1"]', "network.security_group_ids: missing"),
         (

@@ -3,7 +3,6 @@
 import io
 import zipfile
 from dataclasses import replace
-from functools import cache
 
 import boto3
 import pytest
@@ -12,15 +11,16 @@ from moto import mock_aws
 
 from build.digest import Digest
 from build.errors import AwsError, DriftError, FindingsError
+from build.local import lambda_mends, mends
 from build.model import Architecture, Artifact, Env
 from build.release.aws import Aws
 from build.release.ledger import Ledger, release_id
 from build.release.publishers import S3Publisher, location_of, publish_all
 from build.release.rollout import roll_out
 from build.results import DeployedFunction, Outputs, Release
+from tests.aws import client_of
 
 BUCKET = "shop-artifacts"
-client_of = cache(boto3.client)  # making one takes longer than most tests
 
 
 @pytest.fixture(autouse=True)
@@ -112,9 +112,8 @@ class TestRollOut:
 
     @pytest.fixture
     def client(self, s3, monkeypatch):
-        from build.local.mends import installed
-
-        with installed():
+        monkeypatch.setattr(mends, "MENDS", [lambda_mends.never_reuse_version_numbers])  # the rest imports half of moto
+        with mends.installed():
             role = client_of("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
             client = client_of("lambda")
             client.create_function(

@@ -38,7 +38,9 @@ def published(identity, key, *architectures):
 
 def shop(tmp_path):
     orders = replace(
-        function_spec(tmp_path / "functions/orders", target=ARM, layers=("data", "arn:aws:lambda:x:1:layer:y:3")),
+        function_spec(
+            tmp_path / "functions/orders", target=ARM, layers=("data", "arn:aws:lambda:x:1:layer:y:3", "{custom.layer}")
+        ),
         environment={"GREETING": "Hello, {name}!"},
         triggers=Triggers(http=(HttpTrigger(route="POST /orders/{name}"),), queue=(QueueTrigger(name="incoming"),)),
         options=Options(
@@ -55,9 +57,9 @@ def shop(tmp_path):
     ]
 
 
-def test_a_function_gets_the_layer_of_its_own_architecture_and_arns_as_they_are(tmp_path):
+def test_a_function_gets_the_layer_of_its_own_architecture_and_foreign_ones_as_they_are(tmp_path):
     handoff = handoff_of(*shop(tmp_path))
-    assert handoff["functions"]["orders"]["layers"] == ["data-arm64", "arn:aws:lambda:x:1:layer:y:3"]
+    assert handoff["functions"]["orders"]["layers"] == ["data-arm64", "arn:aws:lambda:x:1:layer:y:3", "{custom.layer}"]
     assert handoff["layers"]["data-x86-64"]["architectures"] == ["x86_64"]
 
 

@@ -1,16 +1,13 @@
 """Going back to what a release recorded, against moto: the real boto3, no server."""
 
-from functools import cache
-
-import boto3
 import pytest
 from moto import mock_aws
 
 from build.errors import InputError
 from build.release.rollback import Return, go_back, target_of
+from tests.aws import client_of
 from tests.builders import make_workspace
 
-client_of = cache(boto3.client)
 ZIP = {"ZipFile": b"PK\x05\x06" + bytes(18)}
 
 

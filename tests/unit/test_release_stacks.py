@@ -1,18 +1,16 @@
 """Stacks: which part of the repository each holds, and what is remembered of an apply."""
 
 from dataclasses import replace
-from functools import cache
 
-import boto3
 import pytest
 from moto import mock_aws
 
 from build.errors import AwsError, InputError
 from build.options import Options
 from build.release.stacks import Applied, Stacks, refuse_moves, split
+from tests.aws import client_of
 from tests.builders import function_spec, layer_spec, make_workspace
 
-client_of = cache(boto3.client)
 APPLIED = Applied(stack="shop", inputs="sha256:1", functions=("orders",), outputs={"layers": {}}, state='"etag"')
 
 

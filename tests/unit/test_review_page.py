@@ -87,7 +87,7 @@ def test_the_page_is_whole_and_says_the_verdict_first():
 
 
 @pytest.mark.parametrize("count", [1, 30])
-def test_a_stranger_finds_new_versions_and_rights_before_the_table_of_functions(count):
+def test_a_stranger_finds_new_versions_and_permissions_before_the_table_of_functions(count):
     html = page(sample(count))
     overview = html[html.index('class="overview"') : html.index('id="functions"')]
     said = re.sub(r"<[^>]+>", "", overview)
@@ -111,6 +111,19 @@ def test_major_versions_and_steps_back_are_marked_and_come_first():
     assert overview.index("zlib-ng") < overview.index("attrs")
     assert '<span class="chip look">major down</span>' in overview
     assert '<span class="chip">patch</span>' in overview
+
+
+def test_what_new_functions_bring_is_folded_away_from_versions_that_change():
+    html = page(sample(30))
+    overview = html[html.index('id="dependencies"') : html.index('id="functions"')]
+    changing, brought = overview.split("6 distributions in what is new</summary>")
+    assert "httpx" not in changing
+    assert "pydantic" in changing
+    assert "httpx" in brought
+    row = html[html.index('id="functions/invoices"') :].partition("</details>")[0]
+    assert "httpx" not in html[html.index("Functions that change") : html.index('id="functions/invoices"')]
+    assert "Unzipped 0.5 MB; zip 0.2 MB" in row
+    assert "httpx" in row
 
 
 def test_what_could_not_be_read_is_said_where_versions_are_looked_for():
@@ -163,7 +176,7 @@ def test_behind_a_row_is_everything_that_changes_of_the_function():
         "log group changed (retention_in_days)",
         "Name shop-prod-orders",
         "Callers reach version 41 now",
-        "Importing the handler takes 0.21 s",
+        "Import time0.21 s→ to 0.38 s",
     ):
         assert words in said, words
 

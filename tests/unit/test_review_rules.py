@@ -112,7 +112,7 @@ def test_a_right_that_is_narrowed_is_lost_in_part():
 
 def test_a_right_lost_is_safe():
     lost = granted(role_policy(allow("dynamodb:PutItem")), role_policy())
-    assert (lost.verdict, rules(lost)) == (Verdict.SAFE, {"rights-lost"})
+    assert (lost.verdict, rules(lost)) == (Verdict.SAFE, {"permissions-lost"})
 
 
 @pytest.mark.parametrize(
@@ -203,9 +203,9 @@ def test_a_policy_that_nobody_can_read_yet_is_worth_a_look():
     )
     assert worst(review(entry)) == [
         (
-            "rights-unclear",
+            "permissions-unclear",
             "functions/orders",
-            "may get rights that nobody can see here: its policy is known after apply",
+            "may get permissions that nobody can see here: its policy is known after apply",
         )
     ]
 
@@ -219,7 +219,7 @@ def test_a_sensitive_policy_is_worth_a_look_and_stays_secret():
         after_sensitive={"policy": True},
     )
     given = review(entry)
-    assert rules(given) == {"rights-unclear"}
+    assert rules(given) == {"permissions-unclear"}
     assert "canary" not in str(given)
 
 
@@ -332,7 +332,7 @@ def test_a_policy_that_lets_anyone_in_is_public(kind):
         {"policy": json.dumps({"Statement": [allow("x:Y", Principal={"AWS": who})]})} for who in ("123456789012", "*")
     )
     assert {each[0] for each in worst(review(resource(kind, closed, opened)))} == {"made-public"}
-    assert rules(review(resource(kind, opened, closed))) == {"rights-lost"}, "the account had what anyone had"
+    assert rules(review(resource(kind, opened, closed))) == {"permissions-lost"}, "the account had what anyone had"
 
 
 # ── public, unprotected, interrupted ──────────────────────────────────────────────────────────

@@ -10,6 +10,9 @@ from markdown_it import MarkdownIt
 
 from build.review.changes import Change
 from build.review.markdown import LIMIT, markdown, plain
+from build.review.page import page
+from build.review.phrases import delta
+from build.review.rules import reasons_of
 from build.review.shapes import to_json
 from build.review.terminal import lines, show
 from build.review.words import Grant, Loss, Reason, Review, Verdict
@@ -167,10 +170,10 @@ def vast() -> Review:
     return replace(sample(300), losses=losses, reasons=(*reasons, *looks), grants=grants)
 
 
-def test_what_is_dangerous_destroyed_or_grants_rights_is_cut_last():
+def test_what_is_dangerous_destroyed_or_grants_permissions_is_cut_last():
     text = markdown(vast())
     assert len(text) <= LIMIT
-    assert text.count("may now s3:GetObject") == 200, "there is room for all rights"
+    assert text.count("may now s3:GetObject") == 200, "there is room for all permissions"
     assert text.count("is destroyed") >= 200
     assert text.count("memory\\_mb") == 0, "nothing else is left but its number"
     assert "**Look**: 900 lines" in text
@@ -182,6 +185,49 @@ def test_any_limit_is_kept(limit):
     text = markdown(vast(), limit=limit)
     assert len(text) <= limit
     assert "dangerous" in text
+
+
+def test_what_a_new_function_brings_is_folded_and_its_size_is_not():
+    text = markdown(sample(2))
+    shown, folded = text.split("<summary><b>Distributions in what is new</b> (7)</summary>")
+    assert "  - 6 distributions\n" in shown
+    assert "  - zip 0.2 MB\n" in shown
+    assert "httpx" not in shown
+    assert "- functions/invoices\n  - certifi 3.1.0\n" in folded
+
+
+def test_what_a_new_layer_brings_is_one_reason_and_folded():
+    (layer,) = sample(1).layers
+    new = replace(layer, change=Change.ADDED)
+    reasons = reasons_of(replace(sample(1), layers=(new,)), ())
+    assert ("dependency-added", "1 distribution in a new layer") in {
+        (each.rule, each.text) for each in reasons if each.subject == "layers/data"
+    }
+    shown, folded = markdown(replace(sample(1), layers=(new,))).split("Distributions in what is new")
+    assert "numpy" not in shown
+    assert "numpy 2.5.5" in folded
+
+
+@pytest.mark.parametrize("functions", [1, 30])
+def test_every_shape_calls_permissions_by_one_name(functions):
+    given = sample(functions)
+    for shape, text in {**every_shape(given), "page": page(given)}.items():
+        said = re.sub(r"<(style|script)>.*?</\1>", "", text, flags=re.DOTALL)
+        assert not re.search(r"\brights?\b", said, re.IGNORECASE), shape
+        assert "ermissions" in said or shape == "json"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (487, 499, "487 B → 499 B (+12 B)"),
+        (90_000, 90_010, "90 kB → 90 kB (+10 B)"),
+        (3_200_000, 1_240_000, "3.2 MB → 1.2 MB (−2.0 MB)"),
+        (0, 1204, "1 kB"),
+    ],
+)
+def test_a_step_of_some_bytes_is_said_in_bytes(before, after, said):
+    assert delta(before, after) == said
 
 
 def test_details_go_before_anything_else():

@@ -1,15 +1,10 @@
 """The verbs as people see them."""
 
-import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from invoke.loader import FilesystemLoader
-
-from build.errors import InputError
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = (ROOT / "docs/reference/verbs.md").read_text("utf-8")
@@ -50,23 +45,3 @@ def test_readme_names_every_verb_family():
 
 def test_readme_is_short():
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 125
-
-
-def run(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "invoke", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
-    )
-
-
-@pytest.mark.slow
-def test_a_designed_error_ends_in_its_own_words_and_exit_code():
-    done = run("build", "--env", "nowhere")
-    assert done.returncode == InputError.exit_code
-    assert done.stderr.startswith("error: ")
-    assert done.stderr.splitlines()[-1].startswith("hint: ")
-    assert done.stdout == ""
-
-
-@pytest.mark.slow
-def test_local_status_is_json_for_programs():
-    assert set(json.loads(run("local.status", "--json").stdout)) == {"endpoint", "pid", "log"}

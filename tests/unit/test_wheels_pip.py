@@ -2,8 +2,7 @@ import pytest
 
 from build.locking.requirements import parse_lock
 from build.process import Completed
-from build.wheels.pip import blamed, is_unreachable, masked, met_other_files, others_with_wheel, refusal_of_wheel
-from tests.builders import X86, make_wheel
+from build.wheels.pip import blamed, is_unreachable, masked, met_other_files, refusal_of_wheel
 
 
 def failed(printed):
@@ -59,24 +58,6 @@ def test_what_pip_says_against_a_wheel_is_told_and_whose_it_is(printed, against)
 
 def test_a_wheel_that_is_not_there_is_no_wheel_that_pip_refuses():
     assert refusal_of_wheel(failed("ERROR: No matching distribution found for invalid-wheel==1.0\n")) == ""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("own", "expected"), [("1.2", ("1.3", "1.10")), ("1.3", ("1.10",)), ("2.0", ("1.10",)), ("0.1", ("1.0", "1.10"))]
-)
-def test_the_nearest_other_version_with_a_wheel_is_found_and_the_newest(package_index, own, expected):
-    for version in ("1.0", "1.3", "1.10"):
-        make_wheel(package_index, "fast", version, tag="cp313-cp313-manylinux_2_28_x86_64")
-    make_wheel(package_index, "fast", "3.0", tag="cp313-cp313-manylinux_2_28_aarch64")
-    (pin,) = parse_lock(f"fast=={own} --hash=sha256:{'0' * 64}\n").pins
-    assert others_with_wheel(pin, X86) == expected
-
-
-@pytest.mark.slow
-def test_no_other_version_is_told_where_the_index_knows_none(package_index):
-    (pin,) = parse_lock(f"fast==1.0 --hash=sha256:{'0' * 64}\n").pins
-    assert others_with_wheel(pin, X86) == ()
 
 
 @pytest.mark.parametrize(

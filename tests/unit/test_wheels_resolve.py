@@ -6,14 +6,13 @@ from pathlib import Path
 import packaging.markers
 import pytest
 
-from build.digest import Digest
-from build.errors import FindingsError, InputError
+from build.errors import InputError
 from build.locking.locks import read_locks
 from build.model import Runtime, Target
 from build.store.objects import Store
 from build.wheels import fetch
 from build.wheels.fetch import _take_in
-from build.wheels.resolve import Request, _walk, require, resolve, walk_known
+from build.wheels.resolve import Request, _walk, resolve, walk_known
 from build.wheels.surveys import surveyed
 from tests.builders import ARM, X86, function_spec, lock_line, make_wheel, make_workspace, write_files
 
@@ -21,28 +20,6 @@ from tests.builders import ARM, X86, function_spec, lock_line, make_wheel, make_
 def requests_of(tmp_path: Path, locks: dict[str, dict[str, str]], target=X86):
     specs = tuple(function_spec(write_files(tmp_path / "functions" / n, f), target=target) for n, f in locks.items())
     return [Request(lock, target) for lock in read_locks(make_workspace(tmp_path, functions=specs)).values()]
-
-
-def resolved(tmp_path: Path, locks: dict[str, dict[str, str]], target=X86, say=lambda _: None):
-    return resolve(requests_of(tmp_path, locks, target), Store(tmp_path / "store"), on_progress=say)
-
-
-@pytest.mark.slow
-def test_wheels_come_from_the_index_once_and_are_known_afterwards(tmp_path, package_index):
-    six = make_wheel(package_index, "six", "1.16.0")
-    said: list[str] = []
-    locks = {"one": {"requirements.txt": lock_line(six)}, "two": {"requirements.txt": lock_line(six)}}
-    first = resolved(tmp_path, locks, say=said.append)
-    (wheel,) = first["functions/one", X86]
-    assert first["functions/two", X86] == (wheel,)
-    assert wheel.digest == six.digest
-    assert wheel.path.read_bytes() == six.path.read_bytes()
-    assert said[0] == f"fetching 1 wheel for {X86}: six"
-    assert said[1].startswith("fetched 1 wheel in ")
-    assert said[1].endswith(f": 1 from folders for {X86}")
-    six.path.unlink()
-    assert resolved(tmp_path, locks, say=said.append) == first
-    assert len(said) == 2
 
 
 class TestAWheelWhoseFileIsGone:
@@ -64,25 +41,6 @@ class TestAWheelWhoseFileIsGone:
         said: list[str] = []
         assert resolve(requests, store, on_progress=said.append)["functions/one", X86] == wheels
         assert said == []
-
-    @pytest.mark.slow
-    def test_is_fetched_again_where_it_is_required_and_nothing_else_is(self, gone):
-        requests, store, wheels = gone
-        said: list[str] = []
-        require(wheels, requests, store, on_progress=said.append)
-        assert wheels[1].path.is_file()
-        assert said[0] == f"fetching 1 wheel for {X86}: lost"
-        said.clear()
-        require(wheels, requests, store, on_progress=said.append)
-        assert said == []
-
-    @pytest.mark.slow
-    def test_that_comes_back_as_another_file_is_told(self, gone):
-        requests, store, wheels = gone
-        other = replace(wheels[1], path=store.wheel(Digest.of_bytes(b""), "lost-1.0-py3-none-any.whl"))
-        with pytest.raises(FindingsError, match="other wheels than it did") as caught:
-            require([other], requests, store, on_progress=lambda _: None)
-        assert caught.value.facts[0].startswith("lost 1.0: expected lost-1.0-py3-none-any.whl")
 
 
 class TestWalkingWhatIsKnown:
@@ -169,7 +127,7 @@ def test_a_mac_and_a_windows_machine_resolve_to_the_same_wheels(tmp_path, monkey
 
 
 class TestTheWalkOverMetadata:
-    """Of wheels at hand; `resolve` raises what the walk finds, which the last test shows."""
+    """Of wheels at hand; an integration test shows that `resolve` raises what the walk finds."""
 
     def walked(self, tmp_path, wheels, *, wanted=None, target=X86):
         files = {"requirements.txt": "".join(map(lock_line, wheels))}
@@ -232,11 +190,3 @@ class TestTheWalkOverMetadata:
         (request,) = requests_of(tmp_path, {"one": {"requirements.txt": lock_line(wheel)}}, target)
         told = _walk(request, {"picky": survey})
         assert told == [] if fits else f"picky 1.0 needs Python {says}, got 3.{minor}." in told[0]
-
-    @pytest.mark.slow
-    def test_what_is_locked_and_nothing_wants_any_more_is_told(self, tmp_path, package_index):
-        app, left_over = make_wheel(package_index, "app"), make_wheel(package_index, "left-over")
-        files = {"requirements.in": "app\n", "requirements.txt": lock_line(app) + lock_line(left_over)}
-        with pytest.raises(InputError, match="METADATA disagree") as caught:
-            resolved(tmp_path, {"one": files})
-        assert "left-over 1.0 is locked, but nothing wants it" in caught.value.facts[0]

@@ -20,6 +20,8 @@ from build.project.interpreters import interpreter_of, release_of
 from build.store.objects import Store
 from tests.builders import function_spec, layer_spec, make_workspace, write_files
 
+pytestmark = pytest.mark.slow
+
 GOLDEN = Path(__file__).parents[1] / "golden" / "artifacts.json"
 MODULE = "import json\n\n\ndef pour(cups: int = 2) -> str:\n    return json.dumps({'cups': cups})\n"
 EXECUTABLE = 0o755
@@ -88,7 +90,7 @@ def require_golden(key, got, runtime):
     assert (golden["format"], golden["digests"].get(key)) == (FORMAT, got), (
         f"The same inputs give other bytes than they used to (bytecode by Python {release_of(runtime)}). If that is "
         "meant, raise FORMAT in build/packaging/bytecode.py, so that every store makes everything anew, then write "
-        "the new digests: SLIPWAY_WRITE_GOLDEN=1 invoke test --path tests/unit/test_inspection_golden.py"
+        "the new digests: SLIPWAY_WRITE_GOLDEN=1 invoke test --path tests/integration/test_inspection_golden.py"
     )
 
 
@@ -96,7 +98,6 @@ def test_a_fixed_tree_without_modules_has_its_golden_digest(tmp_path):
     require_golden("without modules", digests(tmp_path, HERE, modules=False), HERE)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("minor", [10, 11, 12, 13])
 def test_a_fixed_tree_with_bytecode_has_the_golden_digest_of_its_runtime(tmp_path, minor):
     runtime = Runtime(minor)
