@@ -130,18 +130,13 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
         document = json.loads(self._quietly("show", str(path)).stdout)
         return Plan(path=path, changes=tuple(_changes(document)), stack=self._stack, document=document)
 
-    def apply(self, plan: Plan) -> Outputs:
-        """Apply the saved ``plan`` and nothing else; return what the env gives out afterwards."""
+    def apply(self, plan: Plan) -> None:
+        """Apply the saved ``plan`` and nothing else."""
         self.init()
         self._terraform("apply", str(plan.path.resolve()), parallelism=_PARALLELISM, input=False)
-        return self.outputs()
-
-    def outputs(self) -> Outputs:
-        """Return what the last apply left; empty when nothing was ever applied."""
-        return outputs_of(self.values())
 
     def values(self) -> dict[str, Any]:
-        """Return the root's outputs by name, as the last apply left them."""
+        """Return the root's outputs by name, as the last apply left them; none before the first."""
         self.init()
         return {name: o["value"] for name, o in json.loads(self._quietly("output").stdout).items()}
 
@@ -170,7 +165,7 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
 
     def cmd(self, *_: object, **__: object) -> Never:
         """Refuse: whatever of python-terraform ends here is what this class replaces."""
-        msg = "use init, plan, apply and outputs"
+        msg = "use init, plan, apply and values"
         raise NotImplementedError(msg)
 
     def read_state_file(self, file_path: str | None = None) -> None:

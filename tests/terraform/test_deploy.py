@@ -24,7 +24,7 @@ import pytest
 
 from build.errors import AwsError, FindingsError, ToolError
 from build.infra.backend import state_bucket
-from build.infra.terraform import TerraformAdapter
+from build.infra.terraform import TerraformAdapter, outputs_of
 from build.local import cloud as embedded
 from build.model import Env
 from build.results import Outputs, Plan
@@ -111,6 +111,11 @@ class Deployed:
     said: list[str]
 
 
+def applied(terraform: TerraformAdapter, plan: Plan) -> Outputs:
+    terraform.apply(plan)
+    return outputs_of(terraform.values())
+
+
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     root = tmp_path_factory.mktemp("repository")
@@ -135,7 +140,7 @@ def deploying(account: Account) -> "Iterator[Future[Deployed]]":
         terraform = account.terraform("local", said)
         plan = terraform.plan(account.write(handoff))
         kept = dataclasses.replace(plan, path=Path(shutil.copy(plan.path, account.root / "first.tfplan")))
-        return Deployed(handoff, kept, terraform.apply(plan), said)
+        return Deployed(handoff, kept, applied(terraform, plan), said)
 
     with ThreadPoolExecutor(1) as pool:
         yield pool.submit(deploy)
@@ -211,13 +216,13 @@ def test_a_plan_to_look_at_neither_needs_nor_leaves_a_lock(account, locked):
 
 def test_an_env_goes_from_nothing_to_nothing_even_when_its_artifacts_are_gone(account):
     terraform = account.terraform("dev")
-    assert terraform.outputs().functions == {}
+    assert outputs_of(terraform.values()).functions == {}
     handoff = account.handoff("dev", greeting=account.function("greeting", "dev"))
-    assert terraform.apply(account.plan(handoff)).functions["greeting"].version == "1"
+    assert applied(terraform, account.plan(handoff)).functions["greeting"].version == "1"
     account.client("s3").delete_object(Bucket=BUCKET, Key=handoff["functions"]["greeting"]["artifact"]["key"])
     plan = account.plan(handoff | {"functions": {}, "layers": {}}, destroy=True)
     assert {change.actions for change in plan.changes} == {("delete",)}
-    assert terraform.apply(plan).functions == {}
+    assert applied(terraform, plan).functions == {}
 
 
 def test_a_bucket_for_the_state_that_does_not_exist_is_named(account):
@@ -302,7 +307,7 @@ def test_new_bytes_publish_versions_and_leave_live_and_older_layers_alone(accoun
     assert {"s3_key", "source_code_hash", "version"} <= set(
         changes['module.lambda_function["greeting"].aws_lambda_function.this'].changed
     )
-    outputs = account.terraform("local").apply(plan)
+    outputs = applied(account.terraform("local"), plan)
     assert {name: f.version for name, f in outputs.functions.items()} == {"greeting": "2", "orders": "2"}
     client = account.client("lambda")
     assert client.get_alias(FunctionName="slipway-local-greeting", Name="live")["FunctionVersion"] == "1"

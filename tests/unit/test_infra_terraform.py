@@ -7,7 +7,7 @@ import pytest
 
 from build.errors import AwsError, FindingsError, InputError, SlipwayError, ToolError
 from build.infra.diagnostics import Listener, progress
-from build.infra.terraform import TerraformAdapter
+from build.infra.terraform import TerraformAdapter, outputs_of
 from build.process import Completed
 from build.results import Plan
 
@@ -311,14 +311,14 @@ def test_outputs_are_read_by_function(root, scripted):
     scripted.answer(
         "output", {"functions": {"value": {"orders": orders}}, "http_api_url": {"value": None}, "layers": {"value": {}}}
     )
-    outputs = adapter(root, scripted).outputs()
+    outputs = outputs_of(adapter(root, scripted).values())
     assert outputs.functions["orders"].version == "3"
     assert outputs.functions["orders"].queue_urls == {"incoming": "https://queue"}
     assert outputs.http_api_urls == ()
 
 
 def test_an_env_that_was_never_applied_has_no_outputs(root, scripted):
-    outputs = adapter(root, scripted).outputs()
+    outputs = outputs_of(adapter(root, scripted).values())
     assert (outputs.functions, outputs.http_api_urls) == ({}, ())
 
 
