@@ -55,5 +55,11 @@ class DriftError(SlipwayError):
     exit_code = 6
 
 
+class RolledBackError(SlipwayError):
+    """New versions went wrong while callers came to them; all callers have the old ones again."""
+
+    exit_code = 7
+
+
 EXIT_CODE_OF_A_BUG = 70
 """sysexits.h EX_SOFTWARE: an exception nobody designed. Only then a traceback is shown."""

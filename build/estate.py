@@ -207,4 +207,5 @@ def _together(parts: Iterable[Outputs]) -> Outputs:
         functions={name: function for part in every for name, function in part.functions.items()},
         layers={key: arn for part in every for key, arn in part.layers.items()},
         http_api_urls=tuple(url for part in every for url in part.http_api_urls),
+        alarms={name: alarms for part in every for name, alarms in part.alarms.items()},
     )

@@ -1,5 +1,7 @@
 """What a function runs with besides code and limits: each is a key of function.toml, and the same in the hand-off.
 
+But for ``stack`` and ``rollout``, which are no matter of Terraform's.
+
 ARNs and ids may hold the placeholders of `Workspace.filled`, or be ``{custom.NAME}``: an output of terraform/custom/.
 """
 
@@ -20,6 +22,7 @@ from build.rules.rule import (
     between,
     distinct,
     matching,
+    one_of,
     refused,
     table,
 )
@@ -27,6 +30,8 @@ from build.rules.words import shown
 
 _Action = Annotated[str, matching(values.action, values.ACTION, "`service:Action`")]
 _Resource = Annotated[str, Rule(arns.resource, words="ARNs, or `*`")]
+_LONGEST_MIN = 300
+"""Of a step: GitHub ends a job after 360 minutes."""
 _Subnet = Annotated[str, Rule(arns.identifier("subnet"), words="`subnet-…`")]
 _SecretArn = Annotated[
     str,
@@ -161,6 +166,20 @@ class Alarms:
 
 
 @table
+class Shifting:
+    """How callers come to a new version. Alarms are watched meanwhile: when one goes off, all go back at once."""
+
+    strategy: Annotated[str, one_of(("at-once", "canary", "linear"))] = "at-once"
+    """Everybody at once, a share first and then everybody (canary), or share by share (linear)"""
+    percent: Annotated[int, between(1, 99)] = 10
+    """Share of callers that a canary begins with, and that linear adds with each step"""
+    minutes: Annotated[int, between(1, _LONGEST_MIN)] | None = None
+    """How long each step takes: by itself 5 for a canary, 1 for linear"""
+    watch_minutes: Annotated[int, between(0, _LONGEST_MIN)] = 0
+    """How long alarms are watched once everybody has come"""
+
+
+@table
 class Options:
     """Everything a function runs with that most functions do without."""
 
@@ -184,3 +203,4 @@ class Options:
     system_log_level: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     alarms: Alarms = Alarms()
+    rollout: Shifting = Shifting()

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from build import process, reviews
@@ -30,6 +31,7 @@ from build.release.ledger import Ledger, release_id
 from build.release.publishers import S3Publisher, publish_all
 from build.release.rollout import roll_out
 from build.release.saved import read, write
+from build.release.shifting import Shift
 from build.report import Reporter
 from build.results import Answer, Deployed, Outputs, Plan, Planned, Release, ResourceChange, Rollout
 from build.review.words import Review
@@ -215,12 +217,16 @@ def _released(planned: Planned, outputs: Outputs, aws: Aws, show: Reporter) -> D
         newest = releases.newest()
         digests = {spec.name: planned.artifacts[spec.identity].digest for spec in workspace.functions}
         released = newest["versions"] if newest else {}
-        rollouts = roll_out(outputs, digests, released, aws.client("lambda"), on_progress=show.say)
+        shiftings = {spec.name: spec.options.rollout for spec in workspace.functions}
+        shift = Shift(functions=aws.client("lambda"), alarms=partial(aws.client, "cloudwatch"), on_progress=show.say)
+        rollouts, went_back = roll_out(outputs, digests, released, shift, shiftings)
     release = _release(planned, rollouts)
     is_new = not release.tells_the_same_as(newest)
     if is_new:
         with show.stage("record"):
             show.say(releases.record(release))
+    if went_back:
+        raise went_back
     answers = tuple(_ask(workspace, outputs, aws, show)) if workspace.env.is_local else ()
     return Deployed(
         planned=planned, outputs=outputs, rollouts=rollouts, release=release if is_new else None, answers=answers

@@ -4,7 +4,7 @@ As in `model`: frozen, and nothing is filled in later.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
@@ -132,6 +132,8 @@ class Outputs:
     """ARN of the newest version of each Lambda layer, by its key in the hand-off."""
     http_api_urls: tuple[str, ...]
     """One for each stack that has routes."""
+    alarms: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Names of each function's alarms, by its name; without those that have none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,3 +94,12 @@ def without_own_terraform(root: Path) -> None:
     head, *providers = re.split(r"^(?=provider )", lock.read_text("utf-8"), flags=re.MULTILINE)
     (ours,) = [each for each in providers if each.startswith('provider "registry.terraform.io/hashicorp/aws"')]
     lock.write_text(f"{head}{ours.rstrip()}\n", encoding="utf-8")
+
+
+def wait_for(condition: Callable[[], object], *, limit_s: float = 20.0) -> object:
+    """Return what ``condition`` says as soon as it is anything; fail after ``limit_s``."""
+    deadline = time.monotonic() + limit_s
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.2)
+    return found

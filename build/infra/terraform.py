@@ -237,7 +237,12 @@ def outputs_of(values: Mapping[str, Any]) -> Outputs:
         for name, f in values.get("functions", {}).items()
     }
     url = values.get("http_api_url")
-    return Outputs(functions=functions, layers=values.get("layers", {}), http_api_urls=(url,) if url else ())
+    return Outputs(
+        functions=functions,
+        layers=values.get("layers", {}),
+        http_api_urls=(url,) if url else (),
+        alarms=values.get("alarms", {}),
+    )
 
 
 def _changes(shown: dict[str, Any]) -> Iterator[ResourceChange]:

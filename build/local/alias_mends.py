@@ -58,6 +58,31 @@ def tell_event_invoke_configs_apart() -> Iterator[Undo]:
     yield replace(LambdaResponse, "delete_function_event_invoke_config", delete)
 
 
+def revise_aliases() -> Iterator[Undo]:
+    """Moto gives an alias one revision for ever, and lets everybody change it whichever revision they have seen."""
+    from moto.awslambda.exceptions import LambdaClientError
+    from moto.awslambda.responses import LambdaResponse
+    from moto.moto_api._internal import mock_random
+
+    def change(original: Any) -> Any:
+        def update_alias(self: Any) -> Any:
+            function, name = (unquote(part) for part in self.path.split("/")[-3::2])
+            seen = json.loads(self.body).get("RevisionId")
+            alias = self.backend.get_alias(name=name, function_name=function)
+            if seen not in (None, alias.revision_id):
+                refused = LambdaClientError(
+                    "PreconditionFailedException", "The Revision Id provided does not match the latest Revision Id."
+                )
+                refused.code = 412
+                raise refused
+            alias.revision_id = str(mock_random.uuid4())
+            return original(self)
+
+        return update_alias
+
+    yield replace(LambdaResponse, "update_alias", change)
+
+
 def keep_provisioned_concurrency() -> Iterator[Undo]:
     """Moto has no provisioned concurrency. Nothing is started for it here, either: it is ready at once."""
     from moto.awslambda import urls

@@ -20,6 +20,7 @@ MENDS: tuple[Callable[[], Iterator[Undo]], ...] = (
     lambda_mends.name_alias_in_mappings,
     lambda_mends.refuse_statements_twice,
     alias_mends.tell_event_invoke_configs_apart,
+    alias_mends.revise_aliases,
     alias_mends.keep_provisioned_concurrency,
     alias_mends.change_code_signing,
     alias_mends.update_whole_url,

@@ -14,7 +14,7 @@ from build.project.settings import REQUIRED
 
 _TABLE = re.compile(r"<!-- keys: (?P<file>\S+) ?(?P<below>\S*) -->\n.*?<!-- end -->", re.DOTALL)
 _HEADING = "| key | type | default | range | what it is for |\n|---|---|---|---|---|\n"
-_TOLD_ELSEWHERE = ("slipway defaults", "slipway env.<env>.http_api", "function env.<env>")
+_TOLD_ELSEWHERE = ("slipway defaults", "slipway env.<env>.http_api", "slipway env.<env>.rollout", "function env.<env>")
 """Tables whose keys are those of another table of the page."""
 _FREE = {"env": "<env>", "secrets": "<VARIABLE>"}
 """What stands for the name of a table that is anybody's choice, where that is no ``<name>``."""

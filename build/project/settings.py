@@ -13,7 +13,7 @@ from typing_extensions import TypedDict
 
 from build.http import Authorizer, Cors, Domain, HttpTrigger, LoadBalancerTrigger, Throttle, UrlTrigger
 from build.model import SLIMMING, Architecture
-from build.options import Alarms, Asynchronous, FileSystem, Network, Permission, Provisioned, Secret
+from build.options import Alarms, Asynchronous, FileSystem, Network, Permission, Provisioned, Secret, Shifting
 from build.project.profiles import RUNTIMES
 from build.rules import arns, quotas, values
 from build.rules.rule import Description, Kebab, Rule, arn_of, at_most, between, distinct, matching, one_of
@@ -139,6 +139,7 @@ class FunctionSettings(TypedDict, total=False):
         Field(description="Tags, besides those of the env"),
     ]
     alarms: Annotated[Alarms, Field(description="When CloudWatch says that something is wrong")]
+    rollout: Annotated[Shifting, Field(description="How callers come to a new version; on env local at once")]
     stack: Annotated[_Stack, Field(description="Which Terraform state it belongs to; left out, the env's own")]
 
 
@@ -196,6 +197,7 @@ class EnvTable(TypedDict, total=False):
     ]
     artifact_bucket: Annotated[StrictStr, _BUCKET, Field(description=_ARTIFACTS)]
     http_api: Annotated[HttpApiTable, Field(description="What is different for the HTTP API in this env")]
+    rollout: Annotated[Shifting, Field(description="How callers come to new versions here; a function may differ")]
 
 
 @with_config(extra="forbid")

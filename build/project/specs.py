@@ -20,7 +20,7 @@ from build.model import (
     Target,
     Workspace,
 )
-from build.options import Options
+from build.options import Options, Shifting
 from build.project.profiles import host_architecture
 from build.project.reading import FUNCTIONS, LAYERS, SETTINGS, Repository
 from build.project.settings import (
@@ -29,7 +29,6 @@ from build.project.settings import (
     EnvTable,
     FunctionOverrides,
     FunctionSettings,
-    FunctionTable,
     LayerTable,
     SlipwayTable,
     StoreTable,
@@ -68,12 +67,15 @@ def workspace(root: Path, slipway: SlipwayTable, repository: Repository, env: En
     found: list[str] = []
     host = host_architecture() if env.is_local else None
     layers = tuple(_layer(root, name, table, host) for name, table in repository.layers.items())
-    defaults = slipway.get("defaults", {})
+    defaults, of_env = slipway.get("defaults", {}), _of_env(slipway, env)
     functions = []
     for name, table in repository.functions.items():
-        merged = _merged(BUILT_IN, defaults, table, table.get("env", {}).get(env.name, {}))
+        override = table.get("env", {}).get(env.name, {})
+        merged = _merged(BUILT_IN, defaults, of_env, table, override)
         if host:
             merged["architecture"] = host.value
+            own = override.get("rollout") or of_env.get("rollout")
+            merged["rollout"] = own or Shifting()  # what holds for callers elsewhere would only be waited for
         missing = [key for key in REQUIRED if key not in merged]
         for key in missing:
             elsewhere = "" if key == "description" else f", here or in [defaults] of {SETTINGS}"
@@ -104,12 +106,16 @@ def _http_api(slipway: SlipwayTable, env: Env) -> HttpApi:
     return HttpApi(**merged)
 
 
-def _merged(
-    built_in: FunctionSettings, defaults: FunctionSettings, function: FunctionTable, override: FunctionOverrides
-) -> FunctionOverrides:
+def _of_env(slipway: SlipwayTable, env: Env) -> FunctionSettings:
+    """Return what ``env`` says for all functions."""
+    table = env_tables(slipway)[env.name]
+    return {"rollout": table["rollout"]} if "rollout" in table else {}
+
+
+def _merged(*tables: FunctionSettings) -> FunctionOverrides:
     """Lay later tables over earlier ones: tables merge key by key, everything else is replaced."""
     result: dict[str, Any] = {}
-    for table in (built_in, defaults, function, override):
+    for table in tables:
         for key, value in table.items():
             before = result.get(key)
             if isinstance(value, dict) and isinstance(before, dict):

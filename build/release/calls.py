@@ -11,7 +11,7 @@ from typing import Any
 from build.errors import InputError
 from build.model import FunctionSpec
 from build.release.aws import asking
-from build.release.rollout import ALIAS
+from build.release.shifting import ALIAS
 from build.results import Answer
 
 

@@ -104,7 +104,7 @@ def _function(
         "environment": environment_of(spec, published.artifact.digest, workspace.filled),
         "log_retention_days": spec.log_retention_days,
         "reserved_concurrency": spec.reserved_concurrency,
-        **_without(_plain(spec.options, workspace.filled), "stack"),
+        **_without(_plain(spec.options, workspace.filled), "stack", "rollout"),
         "managed_policies": [_policy_arn(policy, workspace) for policy in spec.options.managed_policies],
         "triggers": _triggers(spec.triggers, workspace.filled),
     }
@@ -141,8 +141,8 @@ def _plain(value: Any, filled: Callable[[str], str]) -> Any:
     return value
 
 
-def _without(item: Mapping[str, Any], key: str) -> dict[str, Any]:
-    return {name: value for name, value in item.items() if name != key}
+def _without(item: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {name: value for name, value in item.items() if name not in keys}
 
 
 def _artifact(published: PublishedArtifact) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from build.errors import InputError
 from build.model import Workspace
 from build.release.aws import asking
-from build.release.rollout import ALIAS
+from build.release.shifting import ALIAS
 
 Row = Mapping[str, Any]
 """A row of the ledger."""

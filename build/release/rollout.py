@@ -3,37 +3,80 @@
 Outside Terraform and its state lock; Terraform ignores the alias's version and weights.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from build.digest import Digest
-from build.errors import DriftError
+from build.errors import DriftError, RolledBackError
+from build.options import Shifting
 from build.release.aws import asking
+from build.release.shifting import ALIAS, Alarmed, Move, Shift
 from build.results import DeployedFunction, Outputs, Rollout
 
-ALIAS = "live"
+_GO_ON = "run the same deploy again: it goes on from here"
 
 
 def roll_out(
     outputs: Outputs,
     digests: Mapping[str, Digest],
     released: Mapping[str, str],
-    client: Any,
-    *,
-    on_progress: Callable[[str], None],
-) -> tuple[Rollout, ...]:
-    """Point every live alias at the version of what this checkout holds, all at once.
+    shift: Shift,
+    shiftings: Mapping[str, Shifting],
+) -> tuple[tuple[Rollout, ...], RolledBackError | None]:
+    """Point every live alias at the version of what this checkout holds; tell why, if all of that was undone.
 
     ``digests`` are the artifacts' by function name, ``released`` the versions of the newest release. An alias that
     was moved away from a version after its release stays: somebody took that version back, and a deploy of another
-    function must not bring it up again. Raises DriftError if Lambda holds other code than was built.
+    function must not bring it up again. No alias moves before every version is there. Raises DriftError if Lambda
+    holds other code than was built.
     """
-    rollouts = []
+    rollouts, moves = [], []
     for name, function in sorted(outputs.functions.items()):
-        with asking(f"rolling out {function.function_name}", hint="run the same deploy again: it goes on from here"):
-            version = _published(function, digests[name], client)
-            rollouts.append(_moved(function, version, released.get(name), client, on_progress))
-    return tuple(rollouts)
+        with asking(f"rolling out {function.function_name}", hint=_GO_ON):
+            version = _published(function, digests[name], shift.functions)
+            alias = shift.functions.get_alias(FunctionName=function.function_name, Name=ALIAS)
+        before = alias["FunctionVersion"]
+        stays = version == released.get(name)
+        if before == version and not _weights(alias):
+            stays = True
+        elif stays:
+            shift.on_progress(f"{name}:{ALIAS} stays at version {before}: it left {version} after its release")
+        else:
+            alarms = tuple(outputs.alarms.get(name, ()))
+            move = Move(
+                function=function,
+                before=before,
+                after=version,
+                revision=alias["RevisionId"],
+                shifting=shiftings[name],
+                alarms=alarms,
+            )
+            moves.append(move)
+        rollouts.append(Rollout(function=function, version=version, before=before, live=before if stays else version))
+    for move in moves:
+        # A version that is still Pending would answer callers with errors.
+        with asking(f"waiting for {move.title}", hint=_GO_ON):
+            waiter = shift.functions.get_waiter("published_version_active")
+            waiter.wait(FunctionName=move.function.function_name, Qualifier=move.after)
+    try:
+        shift.run(moves)
+    except Alarmed as reason:
+        return tuple(replace(each, live=each.before) for each in rollouts), _rolled_back(moves, reason)
+    return tuple(rollouts), None
+
+
+def _weights(alias: Mapping[str, Any]) -> Mapping[str, float]:
+    weights: Mapping[str, float] = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights") or {}
+    return weights
+
+
+def _rolled_back(moves: list[Move], reason: Alarmed) -> RolledBackError:
+    return RolledBackError(
+        "the roll-out went back: alarms went off while callers came to the new versions",
+        facts=[*reason.names, *(f"{move.title} is at version {move.before} again, not {move.after}" for move in moves)],
+        hint=f"see what failed with `invoke logs -f {moves[0].function.name}`, mend it, and deploy again",
+    )
 
 
 def _published(function: DeployedFunction, digest: Digest, client: Any) -> str:
@@ -55,31 +98,5 @@ def _drift(function: DeployedFunction, digest: Digest, got: str) -> DriftError:
     return DriftError(
         f"{function.function_name} holds other code than was deployed: changed by hand, or by another deploy",
         facts=[f"expected CodeSha256 {digest.base64}", got],
-        hint="the live alias was left alone; run the deploy again, and see in CloudTrail who changed the function",
+        hint="the live aliases were left alone; run the deploy again, and see in CloudTrail who changed the function",
     )
-
-
-def _moved(
-    function: DeployedFunction, version: str, released: str | None, client: Any, on_progress: Callable[[str], None]
-) -> Rollout:
-    alias = client.get_alias(FunctionName=function.function_name, Name=ALIAS)
-    before = alias["FunctionVersion"]
-    weights = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights")
-    if before == version and not weights:
-        return Rollout(function=function, version=version, before=before, live=version)
-    if version == released:
-        on_progress(
-            f"{function.name}:{ALIAS} stays at version {before}: it was moved there after {version} was released"
-        )
-        return Rollout(function=function, version=version, before=before, live=before)
-    on_progress(f"moving {function.name}:{ALIAS} from version {before} to {version}")
-    # A version that is still Pending would answer callers with errors.
-    client.get_waiter("published_version_active").wait(FunctionName=function.function_name, Qualifier=version)
-    client.update_alias(
-        FunctionName=function.function_name,
-        Name=ALIAS,
-        FunctionVersion=version,
-        RoutingConfig={"AdditionalVersionWeights": {}},
-        RevisionId=alias["RevisionId"],
-    )
-    return Rollout(function=function, version=version, before=before, live=version)

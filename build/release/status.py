@@ -6,7 +6,7 @@ from typing import Any
 
 from build.model import Workspace
 from build.release.aws import asking
-from build.release.rollout import ALIAS
+from build.release.shifting import ALIAS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

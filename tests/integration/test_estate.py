@@ -5,10 +5,11 @@ The tests tell one story, from top to bottom: each starts where the one before e
 
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.checkout import make_checkout
+from tests.checkout import make_checkout, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("estate")]
 
@@ -168,8 +169,36 @@ def test_a_release_is_brought_back_by_its_versions(estate):
     assert answer(estate, "orders") == '"second"'
 
 
+def test_an_alarm_during_the_roll_out_gives_callers_the_old_version_again(estate):
+    alias = {"FunctionName": "slipway-local-orders", "Name": "live"}
+    before = estate.client("lambda").get_alias(**alias)["FunctionVersion"]
+    set_up(estate, "orders", stack="shop", answer="worse")
+    settings = estate.root / "functions/orders/function.toml"
+    settings.write_text(settings.read_text() + "[env.local.rollout]\nwatch_minutes = 1\n")
+
+    def fail_once_callers_came():
+        wait_for(lambda: estate.client("lambda").get_alias(**alias)["FunctionVersion"] != before, limit_s=120)
+        estate.client("cloudwatch").set_alarm_state(
+            AlarmName="slipway-local-orders-errors", StateValue="ALARM", StateReason="test"
+        )
+
+    with ThreadPoolExecutor(1) as pool:
+        failing = pool.submit(fail_once_callers_came)
+        refused = estate.run("deploy", code=7)
+        failing.result()
+    assert "slipway-local-orders-errors" in refused.stderr
+    assert answer(estate, "orders") == '"second"'
+    newest = estate.json("releases")[0]
+    assert (newest["live"]["orders"], newest["versions"]["orders"]) == (before, str(int(before) + 1))
+    stays = estate.run("deploy")
+    assert f"orders:live stays at version {before}" in stays.stderr
+    set_up(estate, "orders", stack="shop", answer="third")
+    estate.run("deploy")
+    assert answer(estate, "orders") == '"third"'
+
+
 def test_a_function_that_would_change_its_state_is_refused(estate):
-    set_up(estate, "orders", answer="second")
+    set_up(estate, "orders", answer="third")
     refused = estate.run("plan", code=2)
     assert "functions/orders: expected stack shop, which has it, got default" in refused.stderr
 

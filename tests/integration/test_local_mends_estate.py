@@ -151,6 +151,25 @@ def test_an_alias_and_its_function_have_event_invoke_configs_of_their_own_that_c
         assert told(FunctionName="orders")[1] == 2
 
 
+def test_an_alias_is_changed_only_by_who_has_seen_its_last_revision(moto):
+    functions = functions_of(moto)
+    alias = {"FunctionName": "orders", "Name": "live"}
+    seen = functions.get_alias(**alias)["RevisionId"]
+    changed = functions.update_alias(**alias, Description="first", RevisionId=seen)["RevisionId"]
+
+    def change() -> str:
+        try:
+            functions.update_alias(**alias, Description="second", RevisionId=seen)
+        except ClientError as refused:
+            return str(refused.response["Error"]["Code"])
+        return "taken"
+
+    moto.compare("PreconditionFailedException", change, "revise_aliases")
+    if moto.is_mended:
+        assert functions.get_alias(**alias)["Description"] == "first"
+        functions.update_alias(**alias, Description="third", RevisionId=changed)
+
+
 def test_an_alias_keeps_its_provisioned_concurrency_until_it_is_deleted(moto):
     functions = functions_of(moto)
     alias = {"FunctionName": "orders", "Qualifier": "live"}

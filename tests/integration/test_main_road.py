@@ -3,12 +3,11 @@
 import json
 import os
 import signal
-import time
 
 import pytest
 
 from tests.builders import lock_line, make_wheel
-from tests.checkout import make_checkout
+from tests.checkout import make_checkout, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -67,14 +66,6 @@ def first(checkout):
 
 def by_name(rows):
     return {row["name"]: row for row in rows}
-
-
-def wait_for(condition, *, limit_s=20.0):
-    deadline = time.monotonic() + limit_s
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.2)
-    return found
 
 
 def test_every_function_is_deployed_and_answers_its_sample_event(first):

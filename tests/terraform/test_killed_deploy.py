@@ -3,14 +3,12 @@
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from build.infra.backend import state_bucket
-from tests.checkout import Checkout, make_checkout
+from tests.checkout import Checkout, make_checkout, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -31,13 +29,6 @@ def checkout(tmp_path_factory: pytest.TempPathFactory):
     checkout.close()
 
 
-def wait_for(seen: Callable[[], object], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not seen():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)
-
-
 def kill_in_the_middle_of_an_apply(checkout: Checkout, log: Path) -> None:
     deploy = subprocess.Popen(
         [sys.executable, "-m", "invoke", "deploy"],
@@ -48,7 +39,7 @@ def kill_in_the_middle_of_an_apply(checkout: Checkout, log: Path) -> None:
         stderr=subprocess.DEVNULL,
     )
     try:
-        wait_for(lambda: log.is_file() and ": Creating..." in log.read_text("utf-8"), 300)
+        wait_for(lambda: log.is_file() and ": Creating..." in log.read_text("utf-8"), limit_s=300)
     finally:
         deploy.kill()
         deploy.wait()
@@ -61,6 +52,8 @@ def test_a_killed_deploy_is_finished_by_terraform_and_taken_up_by_the_next(check
     assert "the state of local is locked by" in refused
     assert "doing: apply, which goes on to its end" in refused
     s3, bucket = checkout.client("s3"), state_bucket(checkout.root, "local")
-    wait_for(lambda: s3.list_objects_v2(Bucket=bucket, Prefix="slipway/local.tfstate.tflock")["KeyCount"] == 0, 120)
+    wait_for(
+        lambda: s3.list_objects_v2(Bucket=bucket, Prefix="slipway/local.tfstate.tflock")["KeyCount"] == 0, limit_s=120
+    )
     checkout.run("deploy")
     assert "nothing to change" in checkout.run("plan").stdout

@@ -94,6 +94,26 @@ def test_a_function_gets_built_in_defaults_then_the_repositorys_then_its_own_the
     assert prod.environment == {"AA": "1", "BB": "2", "CC": "3"}
 
 
+@pytest.mark.parametrize(
+    ("env", "slipway", "function", "expected"),
+    [
+        ("prod", "", "", "at-once"),
+        ("prod", "", '[rollout]\nstrategy = "linear"', "linear"),
+        ("prod", '[env.prod.rollout]\nstrategy = "canary"', "", "canary"),
+        ("prod", '[env.prod.rollout]\nstrategy = "canary"', '[rollout]\nstrategy = "linear"', "linear"),
+        ("local", '[defaults.rollout]\nstrategy = "canary"', '[rollout]\nstrategy = "linear"', "at-once"),
+        ("local", "", '[rollout]\nstrategy = "linear"\n[env.local.rollout]\nstrategy = "canary"', "canary"),
+        ("local", '[env.local.rollout]\nstrategy = "canary"', "", "canary"),
+    ],
+)
+def test_the_nearest_word_on_roll_outs_holds_and_on_local_only_what_is_said_of_local(
+    tmp_path, env, slipway, function, expected
+):
+    files = {"functions/f": FUNCTION + function}
+    (spec,) = discover(repository(tmp_path, files, slipway=SLIPWAY + slipway), env).functions
+    assert spec.options.rollout.strategy == expected
+
+
 def test_an_override_replaces_lists_and_leaves_other_triggers(tmp_path):
     text = (
         f'{FUNCTION}[[triggers.http]]\nroute = "GET /a"\n[[triggers.queue]]\nname = "q"\n'

@@ -1,8 +1,7 @@
 """Publishing, roll-out and ledger against moto: the real boto3, no server."""
 
-import io
-import zipfile
 from dataclasses import replace
+from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -13,12 +12,14 @@ from build.digest import Digest
 from build.errors import AwsError, DriftError, FindingsError
 from build.local import lambda_mends, mends
 from build.model import Architecture, Artifact, Env
+from build.options import Shifting
 from build.release.aws import Aws
 from build.release.ledger import Ledger, release_id
 from build.release.publishers import S3Publisher, location_of, publish_all
 from build.release.rollout import roll_out
+from build.release.shifting import Shift
 from build.results import DeployedFunction, Outputs, Release
-from tests.aws import client_of
+from tests.aws import client_of, code_of, create_alarm, create_function, set_alarm
 
 BUCKET = "shop-artifacts"
 
@@ -105,6 +106,10 @@ class TestPublishing:
         assert "aws s3 ls s3://nowhere" in caught.value.hint
 
 
+def no_client():
+    pytest.fail("nothing was to be watched")
+
+
 class TestRollOut:
     """On moto as the embedded cloud mends it: a version is published again only when something changed."""
 
@@ -114,29 +119,13 @@ class TestRollOut:
     def client(self, s3, monkeypatch):
         monkeypatch.setattr(mends, "MENDS", [lambda_mends.never_reuse_version_numbers])  # the rest imports half of moto
         with mends.installed():
-            role = client_of("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-            client = client_of("lambda")
-            client.create_function(
-                FunctionName=self.NAME,
-                Runtime="python3.13",
-                Role=role,
-                Handler="app.handler",
-                Code={"ZipFile": self.code("1")},
-                Publish=True,
-            )
-            client.create_alias(FunctionName=self.NAME, Name="live", FunctionVersion="1")
-            yield client
-
-    def code(self, answer):
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w") as archive:
-            archive.writestr(zipfile.ZipInfo("app.py"), f"def handler(e, c): return {answer}")
-        return buffer.getvalue()
+            create_function(self.NAME)
+            yield client_of("lambda")
 
     def update(self, client, answer, *, publish):
-        client.update_function_code(FunctionName=self.NAME, ZipFile=self.code(answer), Publish=publish)
+        client.update_function_code(FunctionName=self.NAME, ZipFile=code_of(answer), Publish=publish)
 
-    def roll_out(self, client, answer="1", released=(), said=None):
+    def outputs(self):
         function = DeployedFunction(
             name="orders",
             function_name=self.NAME,
@@ -145,11 +134,30 @@ class TestRollOut:
             log_group="",
             queue_urls={},
         )
-        outputs = Outputs(functions={"orders": function}, layers={}, http_api_urls=())
-        digests = {"orders": Digest.of_bytes(self.code(answer))}
+        return Outputs(functions={"orders": function}, layers={}, http_api_urls=())
+
+    def roll_out(self, client, answer="1", released=(), said=None):
+        digests = {"orders": Digest.of_bytes(code_of(answer))}
         say = said.append if said is not None else print
-        (rollout,) = roll_out(outputs, digests, dict(released), client, on_progress=say)
+        shift = Shift(functions=client, alarms=no_client, on_progress=say)
+        (rollout,), went_back = roll_out(self.outputs(), digests, dict(released), shift, {"orders": Shifting()})
+        assert went_back is None
         return rollout
+
+    def test_an_alarm_takes_everybody_back_and_the_release_says_so(self, client):
+        self.update(client, "2", publish=True)
+        create_alarm("orders-errors")
+        outputs = replace(self.outputs(), alarms={"orders": ["orders-errors"]})
+        clock = SimpleNamespace(monotonic=lambda: 0.0, sleep=lambda _: set_alarm("orders-errors", "ALARM"))
+        shift = Shift(functions=client, alarms=lambda: client_of("cloudwatch"), on_progress=print, clock=clock)
+        watched = {"orders": Shifting(watch_minutes=1)}
+        (rollout,), went_back = roll_out(outputs, {"orders": Digest.of_bytes(code_of("2"))}, {}, shift, watched)
+        assert (rollout.version, rollout.before, rollout.live, rollout.moved) == ("2", "1", "1", False)
+        assert went_back is not None
+        assert went_back.facts == ("orders-errors", "orders:live is at version 1 again, not 2")
+        assert self.live(client) == "1"
+        # And the next deploy of the same leaves it there.
+        assert self.roll_out(client, "2", released={"orders": "2"}).live == "1"
 
     def live(self, client):
         return client.get_alias(FunctionName=self.NAME, Name="live")["FunctionVersion"]
