@@ -41,7 +41,8 @@ whole process, medians; memory of all its processes together at its highest.
 | functions | states | first | plan of 1 | deploy of 1 | plan of 0 | bare | tuned | 0 / bare | 0 / tuned | memory |
 |--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"""
 _NOTES = """
-- *First*: the deploy that makes everything. *Of 1*: one line of one function changed; with stacks, the others are left out. A plan ends in its review.
+- *First*: the deploy that makes everything. A plan ends in its review.
+- *Of 1*: one line of one function changed; with stacks, the others are left out.
 - *Of 0*: nothing changed, and every stack is planned all the same, as `--every-stack` does; without it, stacks that
   are as they were applied cost nothing.
 - *Bare* are the terraform commands that the review names, as a person types them; *tuned* are the same with our
