@@ -51,7 +51,8 @@ _NOTES = """
 _PARALLELISM = """
 ## Parallelism
 
-A bare plan of {size} functions in one state, with `GOGC=400`.
+A bare plan of {size} functions in one state, with `GOGC=400`. It is bound by the processor, so that more at once helps
+little; an apply mostly waits for AWS, which is what our {ours} are for.
 
 | `-parallelism` | seconds | memory |
 |--:|--:|--:|
@@ -137,7 +138,7 @@ def page(rows: Sequence[Row]) -> str:
             each = [
                 f"| {at} | {took.wall_s:.1f} | {took.peak_bytes / 1e6:.0f} MB |" for at, took in row.parallel.items()
             ]
-            text += _PARALLELISM.format(size=row.functions, rows="\n".join(each))
+            text += _PARALLELISM.format(size=row.functions, ours=_OURS, rows="\n".join(each))
     return text
 
 
