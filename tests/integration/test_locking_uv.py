@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from build.errors import InputError, ToolError
+from build.errors import ToolError
 from build.locking.locks import read_locks, unpinned
 from build.locking.writing import write_locks
 from build.model import Runtime
 from tests.builders import PY313, X86, function_spec, layer_spec, lock_line, make_wheel, make_workspace, write_files
 from tests.unit.test_locking_formats import PAIRS, PINNED, PROJECT, PYLOCK
+from tests.unit.test_locking_requirements_txt import read, refused, workspace_of
 
 pytestmark = pytest.mark.slow
 
@@ -24,22 +25,6 @@ def index(package_index, monkeypatch):
     for version in ("1.16.0", "1.17.0"):
         make_wheel(package_index, "six", version)
     return package_index
-
-
-def workspace_of(tmp_path, files, env="dev", **layers):
-    folder = write_files(tmp_path / "functions/orders", files)
-    specs = tuple(layer_spec(write_files(tmp_path / "layers" / name, each)) for name, each in layers.items())
-    return make_workspace(tmp_path, functions=(function_spec(folder, layers=tuple(layers)),), layers=specs, env=env)
-
-
-def read(*arguments, **others):
-    return read_locks(workspace_of(*arguments, **others))["functions/orders"]
-
-
-def refused(*arguments, **others):
-    with pytest.raises(InputError) as caught:
-        read(*arguments, **others)
-    return caught.value.facts
 
 
 def shared(tmp_path):

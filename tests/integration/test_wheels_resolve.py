@@ -1,6 +1,5 @@
 """Wheels that a lock names, brought by pip itself."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,19 +7,13 @@ import pytest
 
 from build.digest import Digest
 from build.errors import FindingsError, InputError
-from build.locking.locks import read_locks
 from build.store.objects import Store
-from build.wheels.fetch import _take_in
-from build.wheels.resolve import Request, require, resolve
-from tests.builders import X86, function_spec, lock_line, make_wheel, make_workspace, write_files
+from build.wheels.resolve import require, resolve
+from tests.builders import X86, lock_line, make_wheel, make_workspace, write_files
 from tests.unit.test_packaging_assemble import built, function, names
+from tests.unit.test_wheels_resolve import requests_of, with_a_lost_file
 
 pytestmark = pytest.mark.slow
-
-
-def requests_of(tmp_path: Path, locks: dict[str, dict[str, str]], target=X86):
-    specs = tuple(function_spec(write_files(tmp_path / "functions" / n, f), target=target) for n, f in locks.items())
-    return [Request(lock, target) for lock in read_locks(make_workspace(tmp_path, functions=specs)).values()]
 
 
 def resolved(tmp_path: Path, locks: dict[str, dict[str, str]], target=X86, say=lambda _: None):
@@ -47,16 +40,7 @@ def test_wheels_come_from_the_index_once_and_are_known_afterwards(tmp_path, pack
 class TestAWheelWhoseFileIsGone:
     @pytest.fixture
     def gone(self, tmp_path, package_index):
-        """A store that knows the wheels of one function, and has lost the file of one of them."""
-        made = [make_wheel(package_index, name) for name in ("kept", "lost")]
-        requests = requests_of(tmp_path, {"one": {"requirements.txt": "".join(map(lock_line, made))}})
-        store = Store(tmp_path / "store")
-        with store.scratch() as folder:  # as pip would leave them
-            for pin, wheel in zip(requests[0].lock.pins, made, strict=True):
-                _take_in(Path(shutil.copy(wheel.path, folder)), pin, X86, "lock", store)
-        wheels = resolve(requests, store, on_progress=lambda _: None)["functions/one", X86]
-        wheels[1].path.unlink()
-        return requests, store, wheels
+        return with_a_lost_file(tmp_path, package_index)
 
     def test_is_fetched_again_where_it_is_required_and_nothing_else_is(self, gone):
         requests, store, wheels = gone

@@ -22,19 +22,23 @@ def requests_of(tmp_path: Path, locks: dict[str, dict[str, str]], target=X86):
     return [Request(lock, target) for lock in read_locks(make_workspace(tmp_path, functions=specs)).values()]
 
 
+def with_a_lost_file(tmp_path: Path, index: Path):
+    """A store that knows the wheels of one function, and has lost the file of one of them."""
+    made = [make_wheel(index, name) for name in ("kept", "lost")]
+    requests = requests_of(tmp_path, {"one": {"requirements.txt": "".join(map(lock_line, made))}})
+    store = Store(tmp_path / "store")
+    with store.scratch() as folder:  # as pip would leave them
+        for pin, wheel in zip(requests[0].lock.pins, made, strict=True):
+            _take_in(Path(shutil.copy(wheel.path, folder)), pin, X86, "lock", store)
+    wheels = resolve(requests, store, on_progress=lambda _: None)["functions/one", X86]
+    wheels[1].path.unlink()
+    return requests, store, wheels
+
+
 class TestAWheelWhoseFileIsGone:
     @pytest.fixture
     def gone(self, tmp_path, package_index):
-        """A store that knows the wheels of one function, and has lost the file of one of them."""
-        made = [make_wheel(package_index, name) for name in ("kept", "lost")]
-        requests = requests_of(tmp_path, {"one": {"requirements.txt": "".join(map(lock_line, made))}})
-        store = Store(tmp_path / "store")
-        with store.scratch() as folder:  # as pip would leave them
-            for pin, wheel in zip(requests[0].lock.pins, made, strict=True):
-                _take_in(Path(shutil.copy(wheel.path, folder)), pin, X86, "lock", store)
-        wheels = resolve(requests, store, on_progress=lambda _: None)["functions/one", X86]
-        wheels[1].path.unlink()
-        return requests, store, wheels
+        return with_a_lost_file(tmp_path, package_index)
 
     def test_is_still_known(self, gone):
         requests, store, wheels = gone
