@@ -218,7 +218,12 @@ def _released(planned: Planned, outputs: Outputs, aws: Aws, show: Reporter) -> D
         digests = {spec.name: planned.artifacts[spec.identity].digest for spec in workspace.functions}
         released = newest["versions"] if newest else {}
         shiftings = {spec.name: spec.options.rollout for spec in workspace.functions}
-        shift = Shift(functions=aws.client("lambda"), alarms=partial(aws.client, "cloudwatch"), on_progress=show.say)
+        shift = Shift(
+            env=workspace.env.name,
+            functions=aws.client("lambda"),
+            alarms=partial(aws.client, "cloudwatch"),
+            on_progress=show.say,
+        )
         rollouts, went_back = roll_out(outputs, digests, released, shift, shiftings)
     release = _release(planned, rollouts)
     is_new = not release.tells_the_same_as(newest)

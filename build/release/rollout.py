@@ -11,7 +11,7 @@ from build.digest import Digest
 from build.errors import DriftError, RolledBackError
 from build.options import Shifting
 from build.release.aws import asking
-from build.release.shifting import ALIAS, Alarmed, Move, Shift
+from build.release.shifting import ALIAS, Alarmed, Move, Shift, weights_of
 from build.results import DeployedFunction, Outputs, Rollout
 
 _GO_ON = "run the same deploy again: it goes on from here"
@@ -38,7 +38,7 @@ def roll_out(
             alias = shift.functions.get_alias(FunctionName=function.function_name, Name=ALIAS)
         before = alias["FunctionVersion"]
         stays = version == released.get(name)
-        if before == version and not _weights(alias):
+        if before == version and not weights_of(alias):
             stays = True
         elif stays:
             shift.on_progress(f"{name}:{ALIAS} stays at version {before}: it left {version} after its release")
@@ -62,20 +62,15 @@ def roll_out(
     try:
         shift.run(moves)
     except Alarmed as reason:
-        return tuple(replace(each, live=each.before) for each in rollouts), _rolled_back(moves, reason)
+        return tuple(replace(each, live=each.before) for each in rollouts), _rolled_back(moves, reason, shift.env)
     return tuple(rollouts), None
 
 
-def _weights(alias: Mapping[str, Any]) -> Mapping[str, float]:
-    weights: Mapping[str, float] = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights") or {}
-    return weights
-
-
-def _rolled_back(moves: list[Move], reason: Alarmed) -> RolledBackError:
+def _rolled_back(moves: list[Move], reason: Alarmed, env: str) -> RolledBackError:
     return RolledBackError(
         "the roll-out went back: alarms went off while callers came to the new versions",
         facts=[*reason.names, *(f"{move.title} is at version {move.before} again, not {move.after}" for move in moves)],
-        hint=f"see what failed with `invoke logs -f {moves[0].function.name}`, mend it, and deploy again",
+        hint=f"see what failed with `invoke logs -f {moves[0].function.name} --env {env}`, mend it, and deploy again",
     )
 
 

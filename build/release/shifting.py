@@ -6,7 +6,7 @@ same code begins again.
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -95,6 +95,7 @@ class Alarmed(Exception):  # noqa: N818 - no error: it ends a shift
 class Shift:
     """The way to move aliases."""
 
+    env: str
     functions: Any
     """Client of Lambda."""
     alarms: Callable[[], Any]
@@ -118,16 +119,17 @@ class Shift:
             ((step, move) for move in moves for step in steps_of(move.shifting)),
             key=lambda each: (each[0].at_s, each[1].function.name),
         )
-        revisions: dict[str, str] = {}
+        revisions = {move.function.name: move.revision for move in moves}
+        begun: dict[str, Move] = {}
         began = self.clock.monotonic()
         try:
             for step, move in steps:
                 self._watch(watched, began + step.at_s)
-                revision = revisions.get(move.function.name, move.revision)
-                revisions[move.function.name] = self._move(move, step.percent, revision)
+                begun[move.function.name] = move  # before it is asked for: the answer may be lost, or cut off by Ctrl-C
+                revisions[move.function.name] = self._move(move, step.percent, revisions[move.function.name])
             self._watch(watched, began + end_s)
         except BaseException:
-            self._undo([move for move in moves if move.function.name in revisions], revisions)
+            self._undo(begun.values())
             raise
 
     def _watch(self, names: Sequence[str], until: float) -> None:
@@ -166,22 +168,33 @@ class Shift:
         )
         return str(answer["RevisionId"])
 
-    def _undo(self, moved: Iterable[Move], revisions: dict[str, str]) -> None:
-        """Give everybody the old versions; raise AwsError with all that could not be."""
+    def _undo(self, begun: Iterable[Move]) -> None:
+        """Give everybody the old versions, where an alias is as we left it; raise AwsError with all that are not."""
         stuck: list[str] = []
-        for move in moved:
+        for move in begun:
             self.on_progress(f"{move.title}: everybody back to version {move.before}")
             try:
                 with asking(f"moving {move.title} back", hint="run it again"):
-                    self._point(move, move.before, {}, revisions[move.function.name])
+                    alias = self.functions.get_alias(FunctionName=move.function.function_name, Name=ALIAS)
+                    now = alias["FunctionVersion"], weights_of(alias)
+                    if now in [_at(move, step.percent) for step in steps_of(move.shifting)]:
+                        self._point(move, move.before, {}, alias["RevisionId"])
+                    elif now != (move.before, {}):
+                        stuck.append(f"{move.title}: somebody else moved it to version {now[0]}")
             except SlipwayError as reason:
                 stuck += [f"{move.title}: expected version {move.before}", *(f"  {fact}" for fact in reason.facts)]
         if stuck:
             raise AwsError(
                 "the roll-out was undone but for what AWS refused",
                 facts=stuck,
-                hint="see where the aliases are with `invoke status`, then go back with `invoke rollback`",
+                hint=f"see where they are with `invoke status --env {self.env}`, "
+                f"then go back with `invoke rollback --env {self.env}`",
             )
+
+
+def weights_of(alias: Mapping[str, Any]) -> dict[str, float]:
+    """Return the shares of other versions than the one that an alias names, by version; of Lambda's answer."""
+    return dict((alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {})
 
 
 def _at(move: Move, percent: int) -> tuple[str, dict[str, float]]:

@@ -139,7 +139,7 @@ class TestRollOut:
     def roll_out(self, client, answer="1", released=(), said=None):
         digests = {"orders": Digest.of_bytes(code_of(answer))}
         say = said.append if said is not None else print
-        shift = Shift(functions=client, alarms=no_client, on_progress=say)
+        shift = Shift(env="dev", functions=client, alarms=no_client, on_progress=say)
         (rollout,), went_back = roll_out(self.outputs(), digests, dict(released), shift, {"orders": Shifting()})
         assert went_back is None
         return rollout
@@ -149,7 +149,9 @@ class TestRollOut:
         create_alarm("orders-errors")
         outputs = replace(self.outputs(), alarms={"orders": ["orders-errors"]})
         clock = SimpleNamespace(monotonic=lambda: 0.0, sleep=lambda _: set_alarm("orders-errors", "ALARM"))
-        shift = Shift(functions=client, alarms=lambda: client_of("cloudwatch"), on_progress=print, clock=clock)
+        shift = Shift(
+            env="dev", functions=client, alarms=lambda: client_of("cloudwatch"), on_progress=print, clock=clock
+        )
         watched = {"orders": Shifting(watch_minutes=1)}
         (rollout,), went_back = roll_out(outputs, {"orders": Digest.of_bytes(code_of("2"))}, {}, shift, watched)
         assert (rollout.version, rollout.before, rollout.live, rollout.moved) == ("2", "1", "1", False)

@@ -79,6 +79,7 @@ def move(name, shifting):
 
 def shift(*moves, clock=None, said=None):
     way = Shift(
+        env="dev",
         functions=client_of("lambda"),
         alarms=lambda: client_of("cloudwatch"),
         on_progress=said.append if said is not None else print,
@@ -163,18 +164,36 @@ def test_an_alias_that_somebody_else_moves_meanwhile_is_theirs_and_the_others_go
     functions = client_of("lambda")
 
     def meddle():
-        functions.update_alias(FunctionName="shop-orders", Name="live", Description="mine")
+        halves = {"AdditionalVersionWeights": {"1": 0.5}}
+        functions.update_alias(FunctionName="shop-orders", Name="live", FunctionVersion="2", RoutingConfig=halves)
 
     with pytest.raises(AwsError, match="undone but for what AWS refused") as caught:
         shift(move("orders", CANARY), move("stock", CANARY), clock=Clock({100: meddle}))
-    assert "orders:live: expected version 1" in caught.value.facts
-    assert (share("orders"), share("stock")) == (("1", "2", 0.1), "1")
+    assert caught.value.facts == ("orders:live: somebody else moved it to version 2",)
+    assert (share("orders"), share("stock")) == (("2", "1", 0.5), "1")
 
 
 def test_a_refusal_of_the_first_step_moves_nobody():
     functions = client_of("lambda")
     moves = (move("orders", CANARY), move("stock", CANARY))
     functions.delete_alias(FunctionName="shop-stock", Name="live")
-    with pytest.raises(AwsError, match="moving stock:live failed"):
+    with pytest.raises(AwsError, match="undone but for what AWS refused") as caught:
         shift(*moves)
+    assert caught.value.facts[0] == "stock:live: expected version 1"
+    assert share("orders") == "1"
+
+
+def test_a_step_whose_answer_is_cut_off_is_undone_as_well(monkeypatch):
+    functions = client_of("lambda")
+    update = functions.update_alias
+
+    def cut_off(**asked):
+        monkeypatch.setattr(functions, "update_alias", update)
+        update(**asked)
+        raise KeyboardInterrupt
+
+    one = move("orders", CANARY)
+    monkeypatch.setattr(functions, "update_alias", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        shift(one)
     assert share("orders") == "1"
