@@ -53,11 +53,12 @@ def _settings() -> None:
 
 
 def _server(root: Path, nonce: str, scratch: Path, stack: ExitStack) -> Any:
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
 
     from build.local import mends, unpack
     from build.local.cloud_logs import write
+    from build.local.connections import RequestHandler
     from build.local.front import Front
     from build.local.invoker import Invoker
     from build.local.invoking import invoking
@@ -74,7 +75,7 @@ def _server(root: Path, nonce: str, scratch: Path, stack: ExitStack) -> Any:
     stack.enter_context(invoking(invoker, poller.wake))
     front = Front(DomainDispatcherApplication(create_backend_app), invoker, nonce=nonce)
     poller.start()
-    return make_server(HOST, port, front, threaded=True, request_handler=MotoRequestHandler, fd=listener.fileno())
+    return make_server(HOST, port, front, threaded=True, request_handler=RequestHandler, fd=listener.fileno())
 
 
 def _preload() -> None:
