@@ -202,12 +202,12 @@ def releases(c: Context, env: str = "local", json: bool = False) -> None:
     releases.releases(ROOT, env, as_json=json)
 
 
-@verb(help={"to": "id of the release, or its beginning; left out, the newest that ran other versions"})
-def rollback(c: Context, env: str = "local", to: str = "") -> None:
-    """Point every live alias back at what a release recorded."""
+@verb(help={"to": "number of a release; else the newest that ran other versions", "only": "functions: NAME,NAME"})
+def rollback(c: Context, env: str = "local", to: str = "", only: str = "") -> None:
+    """Point live aliases back at what a release recorded."""
     from build.verbs import releases
 
-    releases.rollback(ROOT, env, to=to)
+    releases.rollback(ROOT, env, to=to, only=only)
 
 
 @verb(help={"json": "what was found as JSON on stdout"})

@@ -8,13 +8,12 @@ to `check` are in `making`.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
+from typing import Any
 
-from build import process, reviews
+from build import reviews
 from build.approval import approved, planned_again, saved_of
 from build.errors import InputError, ToolError
 from build.estate import Estate, Stack
@@ -24,16 +23,19 @@ from build.infra.mirrors import provider_source
 from build.local import cloud, runtime_bundle
 from build.making import build
 from build.model import Built, Workspace
+from build.recording import commit_of, held, ledger
 from build.release.aws import Aws
 from build.release.calls import call, read_event, sample_events
 from build.release.handoff import digest_of, handoff_of
-from build.release.ledger import Ledger, release_id
+from build.release.lease import Lease
+from build.release.ledger import Ledger
 from build.release.publishers import S3Publisher, publish_all
-from build.release.rollout import roll_out
+from build.release.rollback import Return
+from build.release.rows import Release
 from build.release.saved import read, write
-from build.release.shifting import Shift
+from build.releasing import gone_back, interrupted, released
 from build.report import Reporter
-from build.results import Answer, Deployed, Outputs, Plan, Planned, Release, ResourceChange, Rollout
+from build.results import Answer, Deployed, Outputs, Plan, Planned
 from build.review.words import Review
 
 
@@ -46,10 +48,11 @@ def plan(
     """
     built, aws = prepare(workspace, show)
     planned, _ = _plan(built, aws, show, lock=False, every_stack=every_stack)
-    commit = _commit(workspace.root)
+    commit = commit_of(workspace.root)
     with show.stage("review"):
         estate = Estate(workspace=workspace, aws=aws, show=show)
-        review = reviews.review(planned, ledger(workspace, aws).newest(), estate, commit=commit)
+        newest = ledger(workspace, aws).newest()
+        review = reviews.review(planned, newest.to_json() if newest else None, estate, commit=commit)
         reviews.write(review, workspace.env_folder)
         if out:
             digest = write(saved_of(planned, commit=commit, review=review.digest, verdict=review.verdict), out)
@@ -60,8 +63,13 @@ def plan(
 def deploy(workspace: Workspace, show: Reporter, *, allow_delete: bool = False, every_stack: bool = False) -> Deployed:
     """Plan, apply that plan, roll out, record; on the embedded cloud, ask every function its first sample event."""
     built, aws = prepare(workspace, show)
-    planned, stacks = _plan(built, aws, show, lock=True, every_stack=every_stack)
-    return _applied(planned, stacks, aws, show, allow_delete=allow_delete)
+    with held(workspace, aws, show, verb="deploy") as lease:
+        _tell_of_interrupted(ledger(workspace, aws), show)
+        planned, stacks = _plan(built, aws, show, lock=True, every_stack=every_stack)
+        estate = Estate(workspace=workspace, aws=aws, show=show)
+        newest = ledger(workspace, aws).newest()
+        digest, verdict = reviews.judged(planned, newest.to_json() if newest else None)
+        return _released(planned, stacks, estate, lease, allow_delete=allow_delete, review=digest, verdict=verdict)
 
 
 def deploy_saved(
@@ -73,12 +81,15 @@ def deploy_saved(
     """
     aws = connect(workspace, show)
     estate = Estate(workspace=workspace, aws=aws, show=show)
-    with show.stage("check"):
-        saved = read(path)
-        planned, stacks, moved = approved(saved, estate, _publisher(workspace, aws), commit=_commit(workspace.root))
-    if moved:
-        planned = planned_again(saved, planned, stacks, moved, estate, replan=replan)
-    return _applied(planned, stacks, aws, show, allow_delete=allow_delete)
+    with held(workspace, aws, show, verb="deploy") as lease:
+        with show.stage("check"):
+            saved = read(path)
+            publisher = _publisher(workspace, aws)
+            planned, stacks, moved = approved(saved, estate, publisher, commit=commit_of(workspace.root))
+        if moved:
+            planned = planned_again(saved, planned, stacks, moved, estate, replan=replan)
+        reviewed = {"review": saved.review, "verdict": str(saved.verdict)}
+        return _released(planned, stacks, estate, lease, allow_delete=allow_delete, **reviewed)
 
 
 def destroy(workspace: Workspace, show: Reporter) -> tuple[Plan, ...]:
@@ -95,6 +106,19 @@ def destroy(workspace: Workspace, show: Reporter) -> tuple[Plan, ...]:
     return plans
 
 
+def rollback(
+    workspace: Workspace, show: Reporter, *, to: str = "", only: Collection[str] = ()
+) -> tuple[Release, tuple[Return, ...]]:
+    """Point live aliases at the versions that a release recorded, and record that; nothing is built or applied.
+
+    A deploy that is under way loses the env, and ends before its next step.
+    """
+    aws = reach(workspace)
+    estate = Estate(workspace=workspace, aws=aws, show=show)
+    with held(workspace, aws, show, verb="rollback", over=True):
+        return gone_back(estate, to=to, only=only)
+
+
 def drift(workspace: Workspace, show: Reporter) -> Review:
     """Compare what is there with what the newest release left; nothing is built, planned or changed."""
     aws = reach(workspace)
@@ -103,7 +127,7 @@ def drift(workspace: Workspace, show: Reporter) -> Review:
         raise InputError("nothing was released yet", hint=f"run `invoke deploy --env {workspace.env.name}`")
     estate = Estate(workspace=workspace, aws=aws, show=show)
     with show.stage("refresh"):
-        return reviews.drift(estate.drift(newest["handoff"]), newest)
+        return reviews.drift(estate.drift(newest.handoff), newest.to_json())
 
 
 def prepare(workspace: Workspace, show: Reporter) -> tuple[Built, Aws]:
@@ -198,62 +222,22 @@ def _plan(
     return planned, stacks
 
 
-def _applied(planned: Planned, stacks: Sequence[Stack], aws: Aws, show: Reporter, *, allow_delete: bool) -> Deployed:
-    """Apply what was planned, and roll it out."""
-    workspace = planned.workspace
-    show.plan(planned.changes)
-    if not (allow_delete or workspace.env.is_local):
-        _refuse_losses(planned.changes, workspace)
-    with show.stage("apply"):
-        outputs = Estate(workspace=workspace, aws=aws, show=show).apply(stacks, planned.plans)
-    return _released(planned, outputs, aws, show)
+def _released(planned: Planned, stacks: Sequence[Stack], estate: Estate, lease: Lease, **options: Any) -> Deployed:
+    """Apply what was planned, roll it out, record it; on the embedded cloud, ask what runs now."""
+    outputs, rollouts, release = released(planned, stacks, estate, lease, **options)
+    workspace = estate.workspace
+    answers = tuple(_ask(workspace, outputs, estate.aws, estate.show)) if workspace.env.is_local else ()
+    number = release.id if release else None
+    return Deployed(planned=planned, outputs=outputs, rollouts=rollouts, release=number, answers=answers)
 
 
-def _released(planned: Planned, outputs: Outputs, aws: Aws, show: Reporter) -> Deployed:
-    """Roll out what was applied, and record it."""
-    workspace = planned.workspace
-    releases = ledger(workspace, aws)
-    with show.stage("roll out"):
-        newest = releases.newest()
-        digests = {spec.name: planned.artifacts[spec.identity].digest for spec in workspace.functions}
-        released = newest["versions"] if newest else {}
-        shiftings = {spec.name: spec.options.rollout for spec in workspace.functions}
-        shift = Shift(
-            env=workspace.env.name,
-            functions=aws.client("lambda"),
-            alarms=partial(aws.client, "cloudwatch"),
-            on_progress=show.say,
+def _tell_of_interrupted(releases: Ledger, show: Reporter) -> None:
+    row = interrupted(releases)
+    if row:
+        show.note(
+            f"warning: release {row.id} ({row.kind}, {row.at}, by {row.by.arn}) was interrupted; this deploy takes its "
+            f"place\nhint: to finish exactly that one instead, run `invoke deploy --env {row.env} --resume`"
         )
-        rollouts, went_back = roll_out(outputs, digests, released, shift, shiftings)
-    release = _release(planned, rollouts)
-    is_new = not release.tells_the_same_as(newest)
-    if is_new:
-        with show.stage("record"):
-            show.say(releases.record(release))
-    if went_back:
-        raise went_back
-    answers = tuple(_ask(workspace, outputs, aws, show)) if workspace.env.is_local else ()
-    return Deployed(
-        planned=planned, outputs=outputs, rollouts=rollouts, release=release if is_new else None, answers=answers
-    )
-
-
-def _refuse_losses(changes: Iterable[ResourceChange], workspace: Workspace) -> None:
-    """Raise InputError for deletes that nothing brings back: messages, logs, and functions with their versions."""
-    lost = [change.address for change in changes if change.loses_data]
-    if lost:
-        env = workspace.env.name
-        raise InputError(
-            f"this deploy of {env} would delete what nothing brings back; nothing was changed",
-            facts=lost,
-            hint=f"if that is meant, run `invoke deploy --env {env} --allow-delete`",
-        )
-
-
-def ledger(workspace: Workspace, aws: Aws) -> Ledger:
-    """Return the ledger of the env."""
-    env = workspace.env
-    return Ledger(s3=aws.client("s3"), bucket=env.artifact_bucket, owner=env.account_id)
 
 
 def _publisher(workspace: Workspace, aws: Aws) -> S3Publisher:
@@ -270,32 +254,3 @@ def _ask(workspace: Workspace, outputs: Outputs, aws: Aws, show: Reporter) -> It
                 show.say(spec.name)
                 function_name = outputs.functions[spec.name].function_name
                 yield call(spec.name, function_name, read_event(spec, None), aws.invoker())
-
-
-def _release(planned: Planned, rollouts: tuple[Rollout, ...]) -> Release:
-    workspace = planned.workspace
-    at = datetime.now(UTC).isoformat(timespec="seconds")
-    return Release(
-        id=release_id(at, planned.handoff_digest.hex),
-        at=at,
-        env=workspace.env.name,
-        commit=_commit(workspace.root),
-        dirty=bool(_git(workspace.root, "status", "--porcelain")),
-        handoff_digest=str(planned.handoff_digest),
-        handoff=planned.handoff,
-        versions={rollout.function.name: rollout.version for rollout in rollouts},
-        live={rollout.function.name: rollout.live for rollout in rollouts},
-    )
-
-
-def _commit(root: Path) -> str | None:
-    return _git(root, "rev-parse", "HEAD")
-
-
-def _git(root: Path, *words: str) -> str | None:
-    """Return what git says; None outside a repository, or without git."""
-    try:
-        said = process.run(["git", *words], cwd=root)
-    except ToolError:
-        return None
-    return said.stdout.strip() if said.code == 0 else None

@@ -174,6 +174,19 @@ def start(
             output.close()
 
 
+def is_alive(pid: int) -> bool:
+    """Tell whether the process ``pid`` runs and is ours to end. On Windows nobody knows: there it is taken to run."""
+    if os.name == "nt":  # there, signal 0 is Ctrl-C
+        return True
+    with suppress(ChildProcessError, AttributeError):
+        os.waitpid(pid, os.WNOHANG)  # a child of ours that has ended would seem to live on
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
 def _tell_to_the_end(child: "subprocess.Popen[bytes]", printed: IO[bytes], on_line: Callable[[str], None]) -> None:
     ended = False
     while not ended:

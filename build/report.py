@@ -30,22 +30,28 @@ class Reporter:
         self._stage = ""
         self._said = ""
         self._status: Status | None = None
+        self.seconds: dict[str, float] = {}
+        """What every stage has taken until now."""
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Show that stage ``name`` runs, what it says meanwhile, and how long it took."""
         started = time.monotonic()
         self._stage, self._said = name, ""
-        if not self._console:
-            yield
-            self.note(f"{name:<9} {time.monotonic() - started:6.1f} s")
-            return
         try:
-            with self._console.status(f"{name} …") as self._status:
+            if self._console:
+                with self._console.status(f"{name} …") as self._status:
+                    yield
+            else:
                 yield
         finally:
             self._status = None
-        took = f"{time.monotonic() - started:6.1f} s  {_escaped(self._said)}"
+            took_s = time.monotonic() - started
+            self.seconds[name] = self.seconds.get(name, 0.0) + took_s
+        if not self._console:
+            self.note(f"{name:<9} {took_s:6.1f} s")
+            return
+        took = f"{took_s:6.1f} s  {_escaped(self._said)}"
         done = f"[green]✓[/green] {name:<9} [dim]{took}[/dim]"
         self._console.print(done, no_wrap=True, overflow="ellipsis")
 

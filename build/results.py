@@ -155,31 +155,6 @@ class Rollout:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
-    """One row of the ledger: enough to know what ran, and to put it back without building."""
-
-    id: str
-    at: str
-    """ISO 8601, UTC."""
-    env: str
-    commit: str | None
-    """Of the checkout that was deployed; None outside git."""
-    dirty: bool
-    """True when the checkout had changes that no commit holds."""
-    handoff_digest: str
-    handoff: Mapping[str, Any]
-    versions: Mapping[str, str]
-    """Function name to the version that was published of it."""
-    live: Mapping[str, str]
-    """Function name to the version its live alias names."""
-
-    def tells_the_same_as(self, row: Mapping[str, Any] | None) -> bool:
-        """Tell whether ``row``, the ledger's newest, already says what runs."""
-        mine = (self.handoff_digest, dict(self.versions), dict(self.live))
-        return row is not None and mine == (row["handoff_digest"], row["versions"], row["live"])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What a function said to an event."""
 
@@ -194,6 +169,8 @@ class Answer:
     """The last 4 KB the invocation logged."""
     seconds: float
     """From sending the event to the answer."""
+    version: str = ""
+    """Of the function, that gave it."""
 
 
 # ── whole roads ───────────────────────────────────────────────────────────────────────────────
@@ -231,7 +208,7 @@ class Deployed:
     planned: Planned
     outputs: Outputs
     rollouts: tuple[Rollout, ...]
-    release: Release | None
-    """None when the ledger already says what runs."""
+    release: str | None
+    """Its number; None when the ledger already says what runs."""
     answers: tuple[Answer, ...]
     """To each function's first sample event; on the embedded cloud only."""

@@ -54,6 +54,14 @@ def review(planned: Planned, newest: Mapping[str, Any] | None, estate: Estate, *
     )
 
 
+def judged(planned: Planned, newest: Mapping[str, Any] | None) -> tuple[str, str]:
+    """Return digest and verdict of what was planned, by the plans alone: nothing is fetched or measured for it."""
+    made = review_of(
+        plans={plan.stack: plan.document for plan in planned.plans}, after=planned.handoff, before=newest, at=""
+    )
+    return made.digest, str(made.verdict)
+
+
 def drift(plans: Iterable[Plan], newest: Mapping[str, Any]) -> Review:
     """Return a review of ``plans`` of what was released already: its drift is all there is to it."""
     return review_of(

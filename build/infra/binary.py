@@ -54,6 +54,13 @@ def terraform_binary(root: Path, environ: Mapping[str, str], *, runner: Runner =
     return pinned
 
 
+def terraform_version(root: Path, environ: Mapping[str, str], *, runner: Runner = run) -> str:
+    """Return the version of the Terraform to use: ``1.11.4``."""
+    folder = root / ".artifacts" / "bin"
+    binary = terraform_binary(root, environ, runner=runner)
+    return ".".join(map(str, _version(binary, folder / "versions.json", environ, runner)))
+
+
 def fetch(url: str, digest: Digest, destination: Path) -> None:
     """Fetch the zip at ``url``, check its digest, and put its member ``terraform`` at ``destination``.
 

@@ -167,7 +167,7 @@ def _announced(root: Path) -> _Announced | None:
 
 def _answers(announced: _Announced) -> bool:
     """Tell whether the endpoint is the cloud that was announced; raise ToolError if it takes longer than it can."""
-    if not _alive(announced.cloud.pid):
+    if not process.is_alive(announced.cloud.pid):
         return False
     address = urlsplit(announced.cloud.endpoint)
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=_ANSWER_LIMIT_S)
@@ -189,17 +189,6 @@ def _answers(announced: _Announced) -> bool:
         connection.close()
 
 
-def _alive(pid: int) -> bool:
-    if os.name == "nt":  # there, signal 0 is Ctrl-C; the nonce alone has to tell
-        return True
-    _reap(pid)
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, PermissionError):
-        return False
-    return True
-
-
 def _has_nonce(announced: _Announced) -> bool:
     """Tell whether the process was started with the nonce: then it is ours, though it hangs."""
     try:
@@ -215,12 +204,6 @@ def _end(pid: int) -> None:
             os.kill(pid, sign)
         deadline = time.monotonic() + limit_s
         while time.monotonic() < deadline:
-            if not _alive(pid):
+            if not process.is_alive(pid):
                 return
             time.sleep(_LOOK_S)
-
-
-def _reap(pid: int) -> None:
-    """Let go of ``pid`` if it has ended and is a child of ours, or it would seem to live on."""
-    with suppress(ChildProcessError, AttributeError):
-        os.waitpid(pid, os.WNOHANG)

@@ -26,14 +26,14 @@ class Aws:
         """Return a Lambda client that sends each event once and waits for the longest function (900 s)."""
         return self._client("lambda", retries={"total_max_attempts": 1}, read_timeout=910, tcp_keepalive=True)
 
+    def caller(self) -> str:
+        """Return the ARN of whose credentials these are."""
+        return str(self._caller()["Arn"])
+
     def guard(self) -> None:
         """Raise AwsError without credentials, or with those of another account than the env's."""
         name = self.env.name
-        with asking(
-            f"finding out whose credentials these are, for env {name},",
-            hint=f"run `aws sso login`, or set AWS_PROFILE, then `invoke plan --env {name}`",
-        ):
-            got = self.client("sts").get_caller_identity()["Account"]
+        got = self._caller()["Account"]
         if got != self.env.account_id:
             raise AwsError(
                 f"these credentials are for another account than env {name}",
@@ -62,6 +62,17 @@ class Aws:
             s3 = self.client("s3")
             if bucket not in {each["Name"] for each in s3.list_buckets()["Buckets"]}:
                 s3.create_bucket(Bucket=bucket, **place)
+
+    def _caller(self) -> Mapping[str, Any]:
+        name = self.env.name
+        with asking(
+            f"finding out whose credentials these are, for env {name},",
+            hint=f"run `aws sso login`, or set AWS_PROFILE, then `invoke plan --env {name}`",
+        ):
+            if "caller" not in self._clients:
+                self._clients["caller"] = self.client("sts").get_caller_identity()
+        caller: Mapping[str, Any] = self._clients["caller"]
+        return caller
 
     def _client(self, service: str, **config: Any) -> Any:
         key = f"{service} {sorted(config)}"

@@ -108,9 +108,8 @@ def _deployed_json(done: Deployed) -> dict[str, object]:
         for each in (published.artifact for published in done.planned.published)
         if each.identity.startswith("layers/")
     ]
-    release = done.release.id if done.release else None
     urls = list(done.outputs.http_api_urls)
-    return {"release": release, "http_api_urls": urls, "functions": functions, "layers": layers}
+    return {"release": done.release, "http_api_urls": urls, "functions": functions, "layers": layers}
 
 
 def _print_deployed(done: Deployed) -> None:
@@ -146,4 +145,4 @@ def _print_deployed(done: Deployed) -> None:
         for url in done.outputs.http_api_urls:
             show.note(f"HTTP API {url}")
     if done.release:
-        show.note(f"release {done.release.id}")
+        show.note(f"release {done.release}")

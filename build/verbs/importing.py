@@ -47,9 +47,10 @@ def _newest_release(workspace: Workspace, running: cloud.Cloud | None) -> Mappin
     env = workspace.env
     aws = Aws(env=env, environ=cloud.isolated(os.environ, running, env))
     try:
-        return Ledger(s3=aws.client("s3"), bucket=env.artifact_bucket, owner=env.account_id).newest()
+        newest = Ledger(s3=aws.client("s3"), bucket=env.artifact_bucket, owner=env.account_id).newest()
     except AwsError:
         return None
+    return newest.to_json() if newest else None
 
 
 def _change(code: Code, imported: Imported, before: Code | None, take: Callable[[Code], Imported]) -> str:

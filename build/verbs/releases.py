@@ -9,42 +9,43 @@ from build.project.discovery import discover
 
 def releases(root: Path, env: str, *, as_json: bool) -> None:
     """List the releases of an env, the newest first."""
-    from build import pipeline
+    from build import pipeline, recording
 
     workspace = discover(root, env)
-    rows = [*reversed(pipeline.ledger(workspace, pipeline.reach(workspace)).rows())]
+    rows = [*reversed(recording.ledger(workspace, pipeline.reach(workspace)).rows())]
     if as_json:
-        report.print_json(rows)
+        report.print_json([row.to_json() for row in rows])
         return
-    newest = rows[0]["live"] if rows else {}
+    newest = next((row.live for row in rows if row.is_settled), {})
     report.print_table(
-        ("release", "commit", "functions", "runs now"),
+        ("release", "began", "kind", "outcome", "commit", "functions", "by", "runs now"),
         (
             (
-                row["id"],
-                f"{(row['commit'] or 'none')[:12]}{' and changes' if row['dirty'] else ''}",
-                str(len(row["live"])),
-                "yes" if row["live"] == newest else "",
+                row.id,
+                row.at[:16].replace("T", " "),
+                f"{row.kind} to {row.of}" if row.of else row.kind,
+                row.outcome,
+                f"{(row.commit or 'none')[:12]}{' and changes' if row.dirty else ''}",
+                str(len(row.live)),
+                row.by.actor or row.by.arn.rpartition("/")[2],
+                "yes" if row.live == newest and row.is_settled else "",
             )
             for row in rows
         ),
-        right=("functions",),
+        right=("release", "functions"),
     )
 
 
-def rollback(root: Path, env: str, *, to: str) -> None:
-    """Point every live alias at what an earlier release recorded."""
+def rollback(root: Path, env: str, *, to: str, only: str) -> None:
+    """Point live aliases at what an earlier release recorded."""
     from build import pipeline
-    from build.release.rollback import go_back, target_of
 
     workspace, show = discover(root, env), report.Reporter()
+    names = [name for name in only.split(",") if name]
     with pipeline.alone(workspace):
-        aws = pipeline.reach(workspace)
-        row = target_of(pipeline.ledger(workspace, aws).rows(), to or None, env)
-        with show.stage("rollback"):
-            returned = go_back(row, workspace, aws.client("lambda"), on_progress=show.say)
+        release, returned = pipeline.rollback(workspace, show, to=to, only=names)
     report.print_table(("function", "was", "is"), ((each.name, each.before, each.after) for each in returned))
-    show.note(f"as release {row['id']} left it; roles, triggers and layers are as they were")
+    show.note(f"as release {release.id} left it; roles, triggers and layers are as they were")
 
 
 def drift(root: Path, env: str, *, as_json: bool) -> None:

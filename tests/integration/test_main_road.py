@@ -143,9 +143,11 @@ def test_status_shows_the_live_version(checkout, first):
 
 
 def test_a_release_is_recorded_with_everything_to_find_it_again(checkout, first):
-    key = f"releases/{first['release']}.json"
-    body = checkout.client("s3").get_object(Bucket="slipway-local-artifacts-123456789012-us-east-1", Key=key)["Body"]
-    row = json.loads(body.read())
+    row = next(row for row in checkout.json("releases") if row["id"] == first["release"])
+    assert (row["kind"], row["outcome"], row["verdict"]) == ("deploy", "finished", "safe")
+    assert row["artifacts"]["functions/pourer"]["distributions"] == {"teapot": "1.0.0"}
+    assert row["plans"][""]["changes"] > 1
+    assert {"apply", "plan", "build"} <= {*row["durations"]}
     assert row["versions"] == {"hello": "1", "pourer": "1"}
     assert row["handoff"]["functions"]["pourer"]["artifact"]["key"].startswith("functions/pourer/")
 

@@ -9,7 +9,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.loader import FilesystemLoader
 
-from build import pipeline
+from build import pipeline, releasing
 from build.errors import InputError, ToolError
 from build.results import ResourceChange
 from tests.builders import make_workspace
@@ -19,9 +19,9 @@ QUEUE = ResourceChange(address='module.queue_trigger["a/b"].aws_sqs_queue.this',
 ROLE = ResourceChange(address='module.execution_role["a"].aws_iam_role.this', actions=("delete",))
 
 
-def test_a_plan_that_deletes_what_nothing_brings_back_is_refused_with_the_way_to_mean_it(tmp_path):
+def test_a_plan_that_deletes_what_nothing_brings_back_is_refused_with_the_way_to_mean_it():
     with pytest.raises(InputError, match="nothing was changed") as caught:
-        pipeline._refuse_losses((ROLE, QUEUE), make_workspace(tmp_path))
+        releasing._refuse_losses((ROLE, QUEUE), "dev")
     assert caught.value.facts == (QUEUE.address,)
     assert "invoke deploy --env dev --allow-delete" in caught.value.hint
 
@@ -40,8 +40,8 @@ def test_everything_that_holds_data_counts_wherever_it_stands(address):
     assert not ResourceChange(address=address, actions=("update",)).loses_data
 
 
-def test_a_plan_that_loses_nothing_is_not(tmp_path):
-    pipeline._refuse_losses((ROLE,), make_workspace(tmp_path))
+def test_a_plan_that_loses_nothing_is_not():
+    releasing._refuse_losses((ROLE,), "dev")
 
 
 def test_a_second_run_on_the_same_env_is_told_of_the_first(tmp_path):

@@ -1,6 +1,7 @@
 """Publishing, roll-out and ledger against moto: the real boto3, no server."""
 
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import boto3
@@ -14,11 +15,10 @@ from build.local import lambda_mends, mends
 from build.model import Architecture, Artifact, Env
 from build.options import Shifting
 from build.release.aws import Aws
-from build.release.ledger import Ledger, release_id
 from build.release.publishers import S3Publisher, location_of, publish_all
 from build.release.rollout import roll_out
 from build.release.shifting import Shift
-from build.results import DeployedFunction, Outputs, Release
+from build.results import DeployedFunction, Outputs
 from tests.aws import client_of, code_of, create_alarm, create_function, set_alarm
 
 BUCKET = "shop-artifacts"
@@ -139,8 +139,9 @@ class TestRollOut:
     def roll_out(self, client, answer="1", released=(), said=None):
         digests = {"orders": Digest.of_bytes(code_of(answer))}
         say = said.append if said is not None else print
-        shift = Shift(env="dev", functions=client, alarms=no_client, on_progress=say)
-        (rollout,), went_back = roll_out(self.outputs(), digests, dict(released), shift, {"orders": Shifting()})
+        shift = Shift(env="dev", functions=client, invoker=no_client, cloudwatch=no_client, on_progress=say)
+        plain = {"orders": Shifting()}
+        (rollout,), went_back = roll_out(self.outputs(), digests, dict(released), shift, plain, smokes={})
         assert went_back is None
         return rollout
 
@@ -149,11 +150,13 @@ class TestRollOut:
         create_alarm("orders-errors")
         outputs = replace(self.outputs(), alarms={"orders": ["orders-errors"]})
         clock = SimpleNamespace(monotonic=lambda: 0.0, sleep=lambda _: set_alarm("orders-errors", "ALARM"))
+        cloudwatch = partial(client_of, "cloudwatch")
         shift = Shift(
-            env="dev", functions=client, alarms=lambda: client_of("cloudwatch"), on_progress=print, clock=clock
+            env="dev", functions=client, invoker=no_client, cloudwatch=cloudwatch, on_progress=print, clock=clock
         )
         watched = {"orders": Shifting(watch_minutes=1)}
-        (rollout,), went_back = roll_out(outputs, {"orders": Digest.of_bytes(code_of("2"))}, {}, shift, watched)
+        digests = {"orders": Digest.of_bytes(code_of("2"))}
+        (rollout,), went_back = roll_out(outputs, digests, {}, shift, watched, smokes={})
         assert (rollout.version, rollout.before, rollout.live, rollout.moved) == ("2", "1", "1", False)
         assert went_back is not None
         assert went_back.facts == ("orders-errors", "orders:live is at version 1 again, not 2")
@@ -203,52 +206,6 @@ class TestRollOut:
         client.delete_function(FunctionName=self.NAME)
         with pytest.raises(AwsError, match="rolling out shop-dev-orders"):
             self.roll_out(client)
-
-
-class TestTheLedger:
-    RELEASE = Release(
-        id="20260131T120000Z-1a2b3c4d",
-        at="2026-01-31T12:00:00+00:00",
-        env="dev",
-        commit=None,
-        dirty=False,
-        handoff_digest="sha256:" + "1a2b3c4d" * 8,
-        handoff={},
-        versions={"orders": "1"},
-        live={"orders": "1"},
-    )
-
-    def ledger(self, s3):
-        return Ledger(s3=s3, bucket=BUCKET, owner="123456789012")
-
-    def test_a_row_is_written_once_and_never_again(self, s3):
-        key = self.ledger(s3).record(self.RELEASE)
-        before = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
-        with pytest.raises(AwsError, match="recording release"):
-            self.ledger(s3).record(replace(self.RELEASE, commit="other"))
-        assert s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == before
-
-    def test_a_request_that_is_sent_twice_finds_its_own_row_and_is_content(self, s3):
-        assert self.ledger(s3).record(self.RELEASE) == self.ledger(s3).record(self.RELEASE)
-
-    def test_the_newest_row_is_read_back(self, s3):
-        assert self.ledger(s3).newest() is None
-        later = replace(self.RELEASE, id="20260201T000000Z-1a2b3c4d", versions={"orders": "2"})
-        for release in (later, self.RELEASE):
-            self.ledger(s3).record(release)
-        newest = self.ledger(s3).newest()
-        assert newest["versions"] == {"orders": "2"}
-        assert later.tells_the_same_as(newest)
-
-    @pytest.mark.parametrize("change", [{"versions": {}}, {"live": {"orders": "0"}}, {"handoff_digest": "other"}])
-    def test_a_row_that_says_less_is_not_enough(self, s3, change):
-        self.ledger(s3).record(replace(self.RELEASE, **change))
-        assert not self.RELEASE.tells_the_same_as(self.ledger(s3).newest())
-
-    def test_ids_sort_by_time(self):
-        ids = [release_id(at, "f" * 64) for at in ("2026-01-31T12:00:00+00:00", "2026-02-01T00:00:00+00:00")]
-        assert ids == sorted(ids)
-        assert ids[0] == "20260131T120000Z-ffffffff"
 
 
 class TestTheGuard:

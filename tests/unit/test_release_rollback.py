@@ -4,33 +4,53 @@ import pytest
 from moto import mock_aws
 
 from build.errors import InputError
-from build.release.rollback import Return, go_back, target_of
+from build.release.rollback import Return, chosen, go_back, target_of
+from build.release.rows import FAILED, FINISHED
 from tests.aws import client_of
 from tests.builders import make_workspace
+from tests.releases import release
 
 ZIP = {"ZipFile": b"PK\x05\x06" + bytes(18)}
 
 
-def row(number, **live):
-    return {"id": f"2030010{number}T000000Z-abcd000{number}", "live": live, "commit": "a" * 40}
+def row(number, outcome=FINISHED, **live):
+    return release(number, live=live, outcome=outcome)
 
 
-ROWS = (row(1, orders="1"), row(2, orders="2"), row(3, orders="2"))
+ROWS = (row("20300101T000000Z-abcd0001", orders="1"), row(1, orders="2"), row(12, orders="2"))
 
 
 def test_without_an_id_it_is_the_newest_release_that_ran_other_versions():
     assert target_of(ROWS, None, "prod") is ROWS[0]
 
 
-def test_an_id_may_be_given_by_its_beginning():
-    assert target_of(ROWS, "20300102", "prod") is ROWS[1]
+@pytest.mark.parametrize(("wanted", "at"), [("1", 1), ("#1", 1), ("000012", 2), ("20300101", 0)])
+def test_a_release_is_named_by_its_number_and_an_old_one_by_how_it_begins(wanted, at):
+    assert target_of(ROWS, wanted, "prod") is ROWS[at]
 
 
-@pytest.mark.parametrize(("rows", "wanted"), [((), None), (ROWS[:1], None), (ROWS, "2031"), (ROWS, "203001")])
-def test_no_such_release_or_more_than_one_is_refused_with_how_to_find_one(rows, wanted):
+@pytest.mark.parametrize(("rows", "wanted"), [((), None), (ROWS[:1], None), (ROWS, "3"), (ROWS, "2031")])
+def test_no_such_release_is_refused_with_how_to_find_one(rows, wanted):
     with pytest.raises(InputError, match="nothing to go back to") as caught:
         target_of(rows, wanted, "prod")
     assert "invoke releases --env prod" in caught.value.hint
+
+
+def test_a_release_that_failed_is_nothing_to_go_back_to():
+    failed = release(13, outcome=FAILED, error="apply failed", live={"orders": "1"})
+    with pytest.raises(InputError) as caught:
+        target_of((*ROWS, failed), "13", "prod")
+    assert "release 13 is failed: apply failed" in caught.value.facts
+    assert target_of((*ROWS, failed), None, "prod") is ROWS[0]
+
+
+def test_only_some_functions_may_go_back():
+    both = row(1, orders="1", prices="2")
+    assert chosen(both, (), "prod") == {"orders": "1", "prices": "2"}
+    assert chosen(both, ("prices",), "prod") == {"prices": "2"}
+    with pytest.raises(InputError, match="does not have these functions") as caught:
+        chosen(both, ("prices", "carts", "users"), "prod")
+    assert caught.value.facts == ("got carts, users; expected some of: orders, prices",)
 
 
 @pytest.fixture
@@ -54,12 +74,16 @@ def deployed(monkeypatch, tmp_path):
         yield workspace
 
 
+def back(target, *given, **more):
+    return go_back(target, target.live, *given, **more)
+
+
 def live(workspace, name):
     return client_of("lambda").get_alias(FunctionName=workspace.function_name(name), Name="live")["FunctionVersion"]
 
 
 def test_every_alias_names_the_version_it_named_then(deployed):
-    done = go_back(row(1, orders="1", prices="2"), deployed, client_of("lambda"))
+    done = back(row(1, orders="1", prices="2"), deployed, client_of("lambda"))
     assert done == (Return(name="orders", before="2", after="1"), Return(name="prices", before="2", after="2"))
     assert (live(deployed, "orders"), live(deployed, "prices")) == ("1", "2")
 
@@ -67,17 +91,16 @@ def test_every_alias_names_the_version_it_named_then(deployed):
 def test_going_back_twice_changes_nothing_the_second_time(deployed):
     said: list[str] = []
     for _ in range(2):
-        go_back(row(1, orders="1"), deployed, client_of("lambda"), on_progress=said.append)
+        back(row(1, orders="1"), deployed, client_of("lambda"), on_progress=said.append)
     assert said == ["orders: from version 2 to 1"]
 
 
 def test_nothing_moves_when_one_version_is_gone(deployed):
     with pytest.raises(InputError, match="nothing was changed") as caught:
-        go_back(row(1, orders="1", prices="9", removed="1"), deployed, client_of("lambda"))
+        back(row(1, orders="1", prices="9", removed="1"), deployed, client_of("lambda"))
     assert [fact.partition(":")[0] for fact in caught.value.facts] == [
         deployed.function_name("prices"),
         deployed.function_name("removed"),
     ]
     assert live(deployed, "orders") == "2"
-    assert "git" not in caught.value.hint
-    assert "invoke deploy" in caught.value.hint
+    assert "--full" in caught.value.hint
