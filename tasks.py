@@ -132,12 +132,17 @@ def diff(
     look.diff(ROOT, env, function, old=from_, new=to, as_json=json)
 
 
-@verb(help={"python": "version of another Python to build with, such as 3.12"})
-def verify(c: Context, env: str = "local", python: str = "") -> None:
+@verb(
+    help={
+        "python": "version of another Python to build with, such as 3.12",
+        "record": "note what was found beside the releases of ENV, for `metrics`",
+    }
+)
+def verify(c: Context, env: str = "local", python: str = "", record: bool = False) -> None:
     """Build everything elsewhere too, and compare every byte."""
     from build.verbs import look
 
-    look.verify(ROOT, env, python)
+    look.verify(ROOT, env, python, record=record)
 
 
 @verb(help={"function": "folder name; else every function", "json": "one JSON object on stdout"})
@@ -175,6 +180,7 @@ def plan(
         "plan": "apply exactly the plan that `plan --out` saved as this file",
         "replan": "where the state moved on since, plan again, and go on if the change is the same",
         "every_stack": "also plan stacks whose inputs did not change",
+        "resume": "bring the release that was interrupted to its end, as it was recorded; nothing is built",
     }
 )
 def deploy(
@@ -186,15 +192,16 @@ def deploy(
     plan: str = "",
     replan: bool = False,
     every_stack: bool = False,
+    resume: bool = False,
 ) -> None:
     """Plan, apply, roll out and record; on local, show each function's answer."""
     from build.verbs import deploy
 
     options = {"as_json": json, "allow_delete": allow_delete, "replan": replan, "every_stack": every_stack}
-    deploy.deploy(ROOT, env, saved=plan, **options)
+    deploy.deploy(ROOT, env, saved=plan, again=resume, **options)
 
 
-@verb(help={"json": "the ledger's rows as JSON on stdout"})
+@verb(name="list", default=True, help={"json": "the ledger's rows as JSON on stdout"})
 def releases(c: Context, env: str = "local", json: bool = False) -> None:
     """List what was released, the newest first."""
     from build.verbs import releases
@@ -202,12 +209,40 @@ def releases(c: Context, env: str = "local", json: bool = False) -> None:
     releases.releases(ROOT, env, as_json=json)
 
 
-@verb(help={"to": "number of a release; else the newest that ran other versions", "only": "functions: NAME,NAME"})
-def rollback(c: Context, env: str = "local", to: str = "", only: str = "") -> None:
-    """Point live aliases back at what a release recorded."""
+_NAMED = "its number, latest, or how the digest of an artifact begins"
+
+
+@verb(name="show", positional=["release"], help={"release": _NAMED, "json": "one JSON object on stdout"})
+def releases_show(c: Context, release: str, env: str = "local", json: bool = False) -> None:
+    """Show all that the ledger tells of RELEASE."""
     from build.verbs import releases
 
-    releases.rollback(ROOT, env, to=to, only=only)
+    releases.show(ROOT, env, release, as_json=json)
+
+
+@verb(name="diff", positional=["old", "new"], help={"old": _NAMED, "new": _NAMED, "json": "one JSON object on stdout"})
+def releases_diff(c: Context, old: str, new: str, env: str = "local", json: bool = False) -> None:
+    """Show what differs from release OLD to NEW: dependencies, code, configuration."""
+    from build.verbs import releases
+
+    releases.diff(ROOT, env, old, new, as_json=json)
+
+
+@verb(
+    help={
+        "to": "number of a release; else the newest that ran other versions",
+        "only": "functions: NAME[,NAME]",
+        "full": "also settings, layers, roles and triggers, through Terraform; nothing is built",
+        "allow_delete": "with --full, also delete what nothing brings back",
+    }
+)
+def rollback(
+    c: Context, env: str = "local", *, to: str = "", only: str = "", full: bool = False, allow_delete: bool = False
+) -> None:
+    """Point live aliases back at what a release recorded, in seconds."""
+    from build.verbs import releases
+
+    releases.rollback(ROOT, env, to=to, only=only, full=full, allow_delete=allow_delete)
 
 
 @verb(help={"json": "what was found as JSON on stdout"})
@@ -216,6 +251,20 @@ def drift(c: Context, env: str = "local", json: bool = False) -> None:
     from build.verbs import releases
 
     releases.drift(ROOT, env, as_json=json)
+
+
+@verb(
+    help={
+        "json": "one JSON object on stdout",
+        "html": "a page with plots in .artifacts/<env>/metrics.html",
+        "since": "a release: what stages took before it and since",
+    }
+)
+def metrics(c: Context, env: str = "local", *, json: bool = False, html: bool = False, since: str = "") -> None:
+    """Show how releasing goes: time to restore, failures, deploys, pins, durations."""
+    from build.verbs import metrics
+
+    metrics.metrics(ROOT, env, since=since, as_json=json, as_html=html)
 
 
 @verb()
@@ -477,10 +526,11 @@ def tf(c: Context) -> None:
 namespace = Collection(
     *(new, lock, build_artifacts, affected, check, size, why, diff, verify, permissions),
     *(plan, deploy, destroy, bootstrap),
-    *(releases, rollback, drift),
+    *(rollback, drift, metrics),
     *(invoke_function, logs, status),
     *(doctor, bench, run_tests),
     local=Collection(local_start, local_stop, local_status),
+    releases=Collection(releases, releases_show, releases_diff),
     store=Collection(store_show, store_verify, store_prune),
     github=Collection(
         *(github_comment, github_issue, github_summary, github_matrix, github_commit, github_private, github_required)

@@ -11,6 +11,7 @@
     report     how results and findings are shown
     github     its REST API, for the workflows
     local      the embedded cloud: moto server and the execution environment
+    metrics    how releasing goes, in words and plots
     review     what a plan would change, as a verdict with reasons
     release    publishers, the hand-off, the roll-out, the ledger
     infra      the Terraform adapter

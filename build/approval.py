@@ -86,7 +86,7 @@ def _refuse_other_bytes(published: Sequence[PublishedArtifact], publisher: Publi
     wrong = [
         f"{each.artifact.identity}: expected {each.artifact.digest} at {each.location}, got other bytes or none"
         for each in published
-        if not publisher.exists(each.location, each.artifact)
+        if not publisher.exists(each.location, each.artifact.digest)
     ]
     if wrong:
         raise FindingsError(

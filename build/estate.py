@@ -13,7 +13,8 @@ from build.infra.backend import backend_settings, state_bucket, state_key
 from build.infra.terraform import TerraformAdapter, outputs_of
 from build.model import Workspace
 from build.release.aws import Aws
-from build.release.handoff import handoff_of, part_of, write_handoff
+from build.release.handoff import Handoff, handoff_of, part_of, write_handoff
+from build.release.rows import Release
 from build.release.stacks import Applied, Stacks, refuse_moves, split
 from build.report import Reporter
 from build.results import Outputs, Plan, PublishedArtifact
@@ -32,8 +33,8 @@ class Stack:
 
     name: str
     """Empty for the env's own."""
-    part: Workspace
-    """What of the workspace is in it; nothing, when all of it is to go."""
+    functions: tuple[str, ...]
+    """Names of those in it; none, when all of it is to go."""
     inputs: str
     """Digest of the hand-off and of everything else that decides a plan."""
     state: str
@@ -59,10 +60,14 @@ class Estate:
         """Return every stack that there is or that something was applied to; their hand-offs are written."""
         nothing = replace(self.workspace, functions=(), layers=())
         parts: Mapping[str, Workspace] = {"": nothing} if destroy else split(self.workspace)
-        applied = self._records.applied()
-        refuse_moves(parts, applied)
-        names = sorted({*parts, *applied})
-        return tuple(self._stack(name, parts.get(name, nothing), published, applied.get(name)) for name in names)
+        return self._stacks(lambda name: handoff_of(parts.get(name, nothing), published, stack=name or None), parts)
+
+    def recorded(self, release: Release) -> tuple[Stack, ...]:
+        """Return the stacks as ``release`` has them, and empty ones for those that came since; nothing is built."""
+        held: dict[str, set[str]] = {"": set()}
+        for name in release.handoff["functions"]:
+            held.setdefault(release.stacks.get(name, ""), set()).add(name)
+        return self._stacks(lambda stack: part_of(release.handoff, stack, held.get(stack, ())), held)
 
     def plan(self, stacks: Sequence[Stack], *, lock: bool, destroy: bool = False) -> tuple[Plan, ...]:
         """Plan ``stacks`` against what is there, several at once."""
@@ -135,7 +140,7 @@ class Estate:
         record = Applied(
             stack=stack.name,
             inputs=stack.inputs,
-            functions=tuple(sorted({spec.name for spec in stack.part.functions} | still_there)),
+            functions=tuple(sorted({*stack.functions} | still_there)),
             outputs=outputs,
             state=self._records.state_of(self._state_key(stack.name)) if done else "",
         )
@@ -143,15 +148,20 @@ class Estate:
             self._records.record(record)
         return outputs
 
-    def _stack(
-        self, name: str, part: Workspace, published: Sequence[PublishedArtifact], applied: Applied | None
-    ) -> Stack:
-        handoff = write_handoff(handoff_of(part, published, stack=name or None), self._handoff_path(name))
+    def _stacks(self, handoff: Callable[[str], Handoff], wanted: Iterable[str]) -> tuple[Stack, ...]:
+        """Return the stacks that are ``wanted`` or that something was applied to; ``handoff`` gives that of each."""
+        applied = self._records.applied()
+        handoffs = {name: handoff(name) for name in sorted({*wanted, *applied})}
+        refuse_moves({name: tuple(each["functions"]) for name, each in handoffs.items()}, applied)
+        return tuple(self._stack(name, each, applied.get(name)) for name, each in handoffs.items())
+
+    def _stack(self, name: str, handoff: Handoff, applied: Applied | None) -> Stack:
+        digest = write_handoff(handoff, self._handoff_path(name))
         sources = self._terraform(name, False).sources()
         return Stack(
             name=name,
-            part=part,
-            inputs=str(Digest.of_bytes(f"{handoff} {sources}".encode())),
+            functions=tuple(sorted(handoff["functions"])),
+            inputs=str(Digest.of_bytes(f"{digest} {sources}".encode())),
             state=self._records.state_of(self._state_key(name)),
             applied=applied,
         )

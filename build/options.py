@@ -167,7 +167,7 @@ class Alarms:
 
 @table
 class Shifting:
-    """How callers come to a new version. Alarms are watched meanwhile: when one goes off, all go back at once."""
+    """How callers come to a new version. Alarms are watched meanwhile, or errors: if it goes wrong, all go back."""
 
     strategy: Annotated[str, one_of(("at-once", "canary", "linear"))] = "at-once"
     """Everybody at once, a share first and then everybody (canary), or share by share (linear)"""
@@ -176,7 +176,9 @@ class Shifting:
     minutes: Annotated[int, between(1, _LONGEST_MIN)] | None = None
     """How long each step takes: by itself 5 for a canary, 1 for linear"""
     watch_minutes: Annotated[int, between(0, _LONGEST_MIN)] = 0
-    """How long alarms are watched once everybody has come"""
+    """How long alarms, or errors where there are none, are watched once everybody has come"""
+    after: Annotated[tuple[Kebab, ...], distinct()] = ()
+    """Functions of this repository that everybody has come to, and whose watch is over, before this one begins"""
 
 
 @table

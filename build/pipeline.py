@@ -11,7 +11,6 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from build import reviews
 from build.approval import approved, planned_again, saved_of
@@ -23,7 +22,7 @@ from build.infra.mirrors import provider_source
 from build.local import cloud, runtime_bundle
 from build.making import build
 from build.model import Built, Workspace
-from build.recording import commit_of, held, ledger
+from build.recording import commit_of, draft, held, ledger
 from build.release.aws import Aws
 from build.release.calls import call, read_event, sample_events
 from build.release.handoff import digest_of, handoff_of
@@ -33,9 +32,10 @@ from build.release.publishers import S3Publisher, publish_all
 from build.release.rollback import Return
 from build.release.rows import Release
 from build.release.saved import read, write
-from build.releasing import gone_back, interrupted, released
+from build.releasing import interrupted, released
 from build.report import Reporter
-from build.results import Answer, Deployed, Outputs, Plan, Planned
+from build.restoring import gone_back, restored, resumed
+from build.results import Answer, Deployed, Outputs, Plan, Planned, Rollout
 from build.review.words import Review
 
 
@@ -69,7 +69,8 @@ def deploy(workspace: Workspace, show: Reporter, *, allow_delete: bool = False, 
         estate = Estate(workspace=workspace, aws=aws, show=show)
         newest = ledger(workspace, aws).newest()
         digest, verdict = reviews.judged(planned, newest.to_json() if newest else None)
-        return _released(planned, stacks, estate, lease, allow_delete=allow_delete, review=digest, verdict=verdict)
+        row = draft(planned, aws, review=digest, verdict=verdict)
+        return _released(planned, stacks, estate, lease, row=row, allow_delete=allow_delete)
 
 
 def deploy_saved(
@@ -88,8 +89,8 @@ def deploy_saved(
             planned, stacks, moved = approved(saved, estate, publisher, commit=commit_of(workspace.root))
         if moved:
             planned = planned_again(saved, planned, stacks, moved, estate, replan=replan)
-        reviewed = {"review": saved.review, "verdict": str(saved.verdict)}
-        return _released(planned, stacks, estate, lease, allow_delete=allow_delete, **reviewed)
+        row = draft(planned, aws, review=saved.review, verdict=str(saved.verdict))
+        return _released(planned, stacks, estate, lease, row=row, allow_delete=allow_delete)
 
 
 def destroy(workspace: Workspace, show: Reporter) -> tuple[Plan, ...]:
@@ -104,6 +105,24 @@ def destroy(workspace: Workspace, show: Reporter) -> tuple[Plan, ...]:
         estate.apply(stacks, plans)
         estate.forget(stacks)
     return plans
+
+
+def resume(workspace: Workspace, show: Reporter, *, allow_delete: bool = False) -> tuple[Release, tuple[Rollout, ...]]:
+    """Bring the newest release, which was interrupted or failed, to its end as it was recorded; nothing is built."""
+    aws = reach(workspace)
+    estate = Estate(workspace=workspace, aws=aws, show=show)
+    with held(workspace, aws, show, verb="deploy --resume") as lease:
+        return resumed(estate, _publisher(workspace, aws), lease, allow_delete=allow_delete)
+
+
+def restore(
+    workspace: Workspace, show: Reporter, *, to: str = "", allow_delete: bool = False
+) -> tuple[Release, tuple[Rollout, ...]]:
+    """Apply everything that a release recorded: code, layers, settings, roles, triggers; nothing is built."""
+    aws = reach(workspace)
+    estate = Estate(workspace=workspace, aws=aws, show=show)
+    with held(workspace, aws, show, verb="rollback --full") as lease:
+        return restored(estate, _publisher(workspace, aws), lease, to=to, allow_delete=allow_delete)
 
 
 def rollback(
@@ -222,9 +241,11 @@ def _plan(
     return planned, stacks
 
 
-def _released(planned: Planned, stacks: Sequence[Stack], estate: Estate, lease: Lease, **options: Any) -> Deployed:
+def _released(
+    planned: Planned, stacks: Sequence[Stack], estate: Estate, lease: Lease, *, row: Release, allow_delete: bool
+) -> Deployed:
     """Apply what was planned, roll it out, record it; on the embedded cloud, ask what runs now."""
-    outputs, rollouts, release = released(planned, stacks, estate, lease, **options)
+    outputs, rollouts, release = released(planned, stacks, estate, lease, row=row, allow_delete=allow_delete)
     workspace = estate.workspace
     answers = tuple(_ask(workspace, outputs, estate.aws, estate.show)) if workspace.env.is_local else ()
     number = release.id if release else None

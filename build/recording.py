@@ -4,7 +4,7 @@ import os
 import platform
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -17,9 +17,9 @@ from build.model import Workspace
 from build.release.aws import Aws
 from build.release.lease import Lease, leased
 from build.release.ledger import Ledger
-from build.release.rows import Applied, Author, Pointed, Recorded, Release
+from build.release.rows import Applied, Author, Recorded, Release
 from build.report import Reporter
-from build.results import Planned
+from build.results import Plan, Planned
 
 _PROVIDER = re.compile(r'^provider "[^"]*/hashicorp/aws" \{\s*version\s*=\s*"([^"]+)"', re.MULTILINE)
 
@@ -49,7 +49,7 @@ def held(
     )
 
 
-def draft(planned: Planned, aws: Aws, *, before: Mapping[str, Pointed], review: str = "", verdict: str = "") -> Release:
+def draft(planned: Planned, aws: Aws, *, review: str, verdict: str) -> Release:
     """Return the row of a deploy of ``planned`` that has not begun."""
     workspace = planned.workspace
     root = workspace.root
@@ -58,7 +58,7 @@ def draft(planned: Planned, aws: Aws, *, before: Mapping[str, Pointed], review: 
         env=workspace.env.name,
         at="",
         commit=commit_of(root),
-        dirty=bool(_git(root, "status", "--porcelain")),
+        dirty=is_dirty(root),
         handoff_digest=str(planned.handoff_digest),
         handoff=planned.handoff,
         by=author(aws),
@@ -73,17 +73,19 @@ def draft(planned: Planned, aws: Aws, *, before: Mapping[str, Pointed], review: 
             for each in planned.published
         },
         stacks={spec.name: spec.options.stack for spec in workspace.functions if spec.options.stack},
-        plans={
-            plan.stack: Applied(
-                digest="" if plan.is_empty else str(Digest.of_file(plan.path)), changes=len(plan.changes)
-            )
-            for plan in planned.plans
-        },
+        plans=plans_of(planned.plans),
         review=review,
         verdict=verdict,
         tools=tools(root),
-        before=before,
     )
+
+
+def plans_of(plans: Iterable[Plan]) -> dict[str, Applied]:
+    """Return what a row tells of ``plans``, by stack."""
+    return {
+        plan.stack: Applied(digest="" if plan.is_empty else str(Digest.of_file(plan.path)), changes=len(plan.changes))
+        for plan in plans
+    }
 
 
 def author(aws: Aws, environ: Mapping[str, str] = os.environ) -> Author:
@@ -111,6 +113,11 @@ def tools(root: Path) -> dict[str, str]:
 def commit_of(root: Path) -> str | None:
     """Return the commit that is checked out; None outside a repository."""
     return _git(root, "rev-parse", "HEAD")
+
+
+def is_dirty(root: Path) -> bool:
+    """Tell whether the checkout has changes that no commit holds; False outside a repository."""
+    return bool(_git(root, "status", "--porcelain"))
 
 
 def _locks(workspace: Workspace) -> dict[str, str]:

@@ -103,8 +103,8 @@ def _code(
 
 
 def _difference(before: Mapping[str, Any] | None, now: PublishedArtifact, aws: Aws, store: Store) -> Difference | None:
-    new = _fetched({"digest_hex": now.artifact.digest.hex, "key": now.location}, aws, store)
-    old = _fetched(before, aws, store) if before else None
+    new = fetched({"digest_hex": now.artifact.digest.hex, "key": now.location}, aws, store)
+    old = fetched(before, aws, store) if before else None
     if new is None or (before and old is None):
         return None
     return difference(read_contents(old) if old else NOTHING, read_contents(new))
@@ -148,7 +148,7 @@ def _import_time(
     try:
         for row in rows:
             for artifact in _artifacts(row["handoff"], spec.name).values():
-                _fetched(artifact, estate.aws, store)
+                fetched(artifact, estate.aws, store)
         before, after = (code_of_release(spec, row, store) for row in rows)
         if before is None or after is None:
             return ImportTime(not_measured="its code, or a layer's, could not be read")
@@ -183,7 +183,7 @@ def _artifacts(handoff: Mapping[str, Any], name: str) -> dict[str, Mapping[str, 
     return {f"functions/{name}": function["artifact"], **layers}
 
 
-def _fetched(artifact: Mapping[str, Any], aws: Aws, store: Store) -> Path | None:
+def fetched(artifact: Mapping[str, Any], aws: Aws, store: Store) -> Path | None:
     """Return the zip of ``artifact``, from the store or else from the bucket; None if nobody has it any more."""
     digest, key = Digest(artifact["digest_hex"]), artifact["key"]
     path = store.artifact(digest)

@@ -30,8 +30,13 @@ BOOTSTRAP_KEY = "bootstrap/terraform.tfstate"
 _PARALLELISM = 30
 """Terraform's 10 would leave it idle: the provider waits 25 s for every queue it makes."""
 
+_LOCK_WAIT = "60s"
+"""An apply whose deploy was killed goes on to its end: the next one waits for it a while."""
 _GOGC = "400"
 """Go collects garbage less often: a plan took 4.9 s instead of 6.6 s, `show` 3.3 s instead of 4.4 s, for 45 MB more."""
+
+_GOMEMLIMIT = "1536MiB"
+"""But from this much on as often as it must: without it, a plan of 500 functions took 4.3 GB instead of 1.5 GB."""
 
 
 class TerraformAdapter(Terraform):  # type: ignore[misc]
@@ -80,6 +85,7 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
         kept = {k: v for k, v in environ.items() if not k.startswith(("TF_CLI_ARGS", "TF_WORKSPACE"))}
         self._environ = {
             "GOGC": _GOGC,
+            "GOMEMLIMIT": _GOMEMLIMIT,
             **kept,
             "CHECKPOINT_DISABLE": "1",
             "TF_CLI_CONFIG_FILE": str(self.providers.cli_config),
@@ -119,6 +125,7 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
             var_file=[*self._var_files, str(handoff.resolve())],
             destroy=IsFlagged if destroy else None,
             lock=None if lock else False,
+            lock_timeout=_LOCK_WAIT if lock else None,
             parallelism=_PARALLELISM,
             input=False,
         )
@@ -133,7 +140,9 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
     def apply(self, plan: Plan) -> None:
         """Apply the saved ``plan`` and nothing else."""
         self.init()
-        self._terraform("apply", str(plan.path.resolve()), parallelism=_PARALLELISM, input=False)
+        self._terraform(
+            "apply", str(plan.path.resolve()), parallelism=_PARALLELISM, input=False, lock_timeout=_LOCK_WAIT
+        )
 
     def values(self) -> dict[str, Any]:
         """Return the root's outputs by name, as the last apply left them; none before the first."""

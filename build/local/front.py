@@ -7,6 +7,7 @@ import base64
 import binascii
 import json
 import re
+import threading
 import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -29,6 +30,14 @@ App = Callable[[Environ, StartResponse], Iterable[bytes]]
 Response = tuple[int, dict[str, str], bytes]
 
 
+ONE_BY_ONE = frozenset({"apigateway", "events", "iam", "lambda", "logs", "monitoring", "scheduler"})
+"""Services whose requests moto answers one after the other; none of them waits for anything.
+
+Its dictionaries change while other threads walk them: about one request in 1,000 then failed although it was carried
+out, and what Terraform's provider asks for twice is a conflict.
+"""
+
+
 class Front:
     """A WSGI application before moto's."""
 
@@ -37,6 +46,10 @@ class Front:
         self._moto = moto
         self._invoker = invoker
         self._nonce = nonce
+        self._turns: dict[str | None, threading.Lock] = {}
+        self._met: set[str | None] = set()
+        """Services that have answered. The first request of each has to be alone, too: it compiles the service's
+        routes, which on Python 3.11 only one thread may do at a time (see `build.syntax`)."""
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -47,12 +60,21 @@ class Front:
         elif invoke and environ["REQUEST_METHOD"] == "POST" and _service(environ) in {"lambda", None}:
             response = self._invoke(invoke[1], environ)
         else:
-            return self._moto(environ, start_response)
+            return self._in_turn(environ, start_response)
         status, headers, body = response
         start_response(
             f"{status} {_REASONS.get(status, 'Error')}", [*headers.items(), ("Content-Length", str(len(body)))]
         )
         return [body]
+
+    def _in_turn(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        service = _service(environ)
+        if service in self._met and service not in ONE_BY_ONE:
+            return self._moto(environ, start_response)
+        with self._turns.setdefault(service, threading.Lock()):
+            answer = self._moto(environ, start_response)
+            self._met.add(service)
+            return answer
 
     def _invoke(self, text: str, environ: Environ) -> Response:
         event = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))

@@ -20,6 +20,7 @@ from build.local.deployment import Deployment, LogFormat, LogSink, Outcome
 from build.local.execution import MAX_ENVIRONMENTS, Pool, checked
 from build.local.function_names import FunctionName
 from build.local.lambda_mends import logging_config_of
+from build.local.metrics import Metrics
 from build.local.refusals import MAX_ASYNC_REQUEST_BYTES, NotRunnableError, RefusalError, TooManyRequestsError
 from build.model import Runtime
 from build.project.profiles import RUNTIMES
@@ -41,8 +42,9 @@ class Answered:
 class Invoker:
     """Runs deployed functions. Any number of threads may call it."""
 
-    def __init__(self, root: Path, *, endpoint: str, sink: LogSink, scratch: Path) -> None:
+    def __init__(self, root: Path, *, endpoint: str, sink: LogSink, scratch: Path, metrics: Metrics) -> None:
         self._root = root
+        self._metrics = metrics
         self._endpoint = endpoint
         self._sink = sink
         self._scratch = scratch
@@ -56,16 +58,21 @@ class Invoker:
     ) -> Answered:
         """Run ``function`` with ``event`` and wait. Raises RefusalError; moto's own error for an unknown function."""
         found = _resolve(function)
-        with self._counted(function, found):
-            try:
+        version = str(found.version)
+        try:
+            with self._counted(function, found):
                 outcome = self._pool(found).invoke(
                     event, request_id=request_id, invoked_arn=function.arn, client_context=client_context
                 )
-            except RefusalError:
-                raise
-            except SlipwayError as why:
-                raise NotRunnableError(why.summary, facts=why.facts, hint=why.hint) from None
-        return Answered(str(found.version), outcome)
+        except TooManyRequestsError:
+            self._metrics.throttled(function, version)
+            raise
+        except RefusalError:
+            raise
+        except SlipwayError as why:
+            raise NotRunnableError(why.summary, facts=why.facts, hint=why.hint) from None
+        self._metrics.invoked(function, version, failed=bool(outcome.error), duration_ms=outcome.duration_ms)
+        return Answered(version, outcome)
 
     def invoke_later(self, function: FunctionName, event: bytes, *, request_id: str) -> None:
         """Take ``event``, and run ``function`` with it in the background; a failure is tried again.

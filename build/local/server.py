@@ -56,7 +56,7 @@ def _server(root: Path, nonce: str, scratch: Path, stack: ExitStack) -> Any:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
 
-    from build.local import mends, unpack
+    from build.local import mends, metrics, unpack
     from build.local.cloud_logs import write
     from build.local.connections import RequestHandler
     from build.local.front import Front
@@ -67,11 +67,13 @@ def _server(root: Path, nonce: str, scratch: Path, stack: ExitStack) -> Any:
     unpack.prune(root / ".artifacts")
     listener = stack.enter_context(socket.create_server((HOST, 0), backlog=128))
     port = listener.getsockname()[1]
-    invoker = Invoker(root, endpoint=f"http://{HOST}:{port}", sink=write, scratch=scratch)
+    counted = metrics.Metrics()
+    invoker = Invoker(root, endpoint=f"http://{HOST}:{port}", sink=write, scratch=scratch, metrics=counted)
     stack.callback(invoker.close)
     poller = QueuePoller(invoker)
     stack.callback(poller.stop)
     stack.enter_context(mends.installed())
+    stack.enter_context(metrics.shown(counted))
     stack.enter_context(invoking(invoker, poller.wake))
     front = Front(DomainDispatcherApplication(create_backend_app), invoker, nonce=nonce)
     poller.start()

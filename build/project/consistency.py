@@ -5,12 +5,15 @@ Each yields lines like those about a single file.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from build.model import Workspace
 from build.project import naming
 from build.project.conflicts import conflicts
 from build.project.contradictions import contradictions
+from build.project.smoke_events import problems as smoke_problems
 from build.rules.arns import FOREIGN_LAYER
 from build.rules.words import did_you_mean
 
@@ -45,10 +48,17 @@ def unknown_layers(repository: "Repository") -> Iterator[str]:
                 yield f"{place}layers[{index}]: expected a folder under layers/ or an ARN, got `{layer}`{near}"
 
 
+def smoke_events(root: Path, repository: "Repository") -> Iterator[str]:
+    """Yield a line for each smoke event of a function that is not in order."""
+    for name in repository.functions:
+        yield from (f"functions/{name}/{problem}" for problem in smoke_problems(root / "functions" / name))
+
+
 def within(workspace: Workspace) -> Iterator[str]:
     """Yield a line for each contradiction within what one env gets."""
     yield from _unsupported_layers(workspace)
     yield from conflicts(workspace)
+    yield from _order(workspace)
     for function in workspace.functions:
         yield from contradictions(function)
 
@@ -90,3 +100,29 @@ def _unsupported_layers(workspace: Workspace) -> Iterator[str]:
                 yield f"{place} {', '.join(map(str, layer.runtimes))}, the function runs on {runtime}"
             if architecture not in layer.architectures:
                 yield f"{place} {', '.join(layer.architectures)}, the function runs on {architecture}"
+
+
+def _order(workspace: Workspace) -> Iterator[str]:
+    """Yield a line for each function that is to come after one that is not there, and for each circle."""
+    after = {function.name: list(function.options.rollout.after) for function in workspace.functions}
+    for name, others in after.items():
+        for other in others:
+            if other not in after:
+                expected = f"expected a folder under functions/, got `{other}`{did_you_mean(other, after)}"
+                yield f"functions/{name}/function.toml: rollout.after: {expected}"
+    while circle := _circle(after):
+        first, second, *_ = circle
+        got = " after ".join(circle)
+        yield f"functions/{first}/function.toml: rollout.after: expected an end, got a circle: {got}"
+        after[first].remove(second)
+
+
+def _circle(after: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return names each of which comes after the next, the last being the first again; nothing if there are none."""
+    try:
+        TopologicalSorter(after).prepare()
+    except CycleError as reason:
+        names: list[str] = reason.args[1][:0:-1]
+        start = names.index(min(names))
+        return [*names[start:], *names[: start + 1]]
+    return []

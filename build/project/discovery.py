@@ -10,6 +10,7 @@ from pathlib import Path
 from build.errors import InputError
 from build.model import LOCAL, Workspace
 from build.project.profiles import host_architecture
+from build.project.smoke_events import files_of
 from build.rules.words import did_you_mean
 
 _KNOWN = ".artifacts/workspaces.pickle"
@@ -59,6 +60,7 @@ def _read(root: Path, env: str) -> dict[str, Workspace]:
             found.append(f"--env {env}: expected one of {', '.join(known)}, got {env}{near}")
         found += consistency.unknown_envs(repository, known)
         found += consistency.unknown_layers(repository)
+        found += consistency.smoke_events(root, repository)
         lines_by_env: dict[str, list[str]] = {}
         for name in known:
             described = specs.env_of(repository.slipway, name, found)
@@ -93,7 +95,7 @@ def _state(root: Path) -> str:
                 continue
             has_source = (folder / "src").is_dir()
             sha256.update(f"{folder.name}\0{has_source}\0".encode("utf-8", "surrogateescape"))
-            files.append(folder / settings)
+            files += [folder / settings, *files_of(folder)]
     for file in files:
         try:
             sha256.update(b"%d\0" % len(data := file.read_bytes()) + data)

@@ -75,7 +75,8 @@ def workspace(root: Path, slipway: SlipwayTable, repository: Repository, env: En
         if host:
             merged["architecture"] = host.value
             own = override.get("rollout") or of_env.get("rollout")
-            merged["rollout"] = own or Shifting()  # what holds for callers elsewhere would only be waited for
+            # The steps that hold for callers elsewhere would only be waited for; their order costs nothing.
+            merged["rollout"] = own or Shifting(after=merged.get("rollout", Shifting()).after)
         missing = [key for key in REQUIRED if key not in merged]
         for key in missing:
             elsewhere = "" if key == "description" else f", here or in [defaults] of {SETTINGS}"

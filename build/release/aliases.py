@@ -26,3 +26,8 @@ def pointed(functions: Mapping[str, str], client: Any) -> dict[str, Pointed]:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         looked = zip(functions, pool.map(look, functions), strict=True)
         return {name: found for name, found in looked if found}
+
+
+def versions(functions: Mapping[str, str], client: Any) -> dict[str, str]:
+    """Return the version that each alias names; as `pointed` otherwise."""
+    return {name: each.version for name, each in pointed(functions, client).items()}

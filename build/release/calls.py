@@ -11,13 +11,17 @@ from typing import Any
 from build.errors import InputError
 from build.model import FunctionSpec
 from build.release.aws import asking
-from build.release.shifting import ALIAS
+from build.release.schedule import ALIAS
 from build.results import Answer
 
 
 def sample_events(spec: FunctionSpec) -> tuple[Path, ...]:
-    """Return the function's sample events, sorted by name; the first is the one a deploy shows."""
-    return tuple(sorted((spec.folder / "events").glob("*.json")))
+    """Return the function's sample events, sorted by name; the first is the one a deploy shows.
+
+    What an event is to be answered with, ``smoke.answer.json``, is none.
+    """
+    found = (spec.folder / "events").glob("*.json")
+    return tuple(sorted(path for path in found if not path.name.endswith(".answer.json")))
 
 
 def read_event(spec: FunctionSpec, given: str | None) -> tuple[str, bytes]:
@@ -62,6 +66,7 @@ def call(name: str, function_name: str, event: tuple[str, bytes], client: Any, *
         error=response.get("FunctionError"),
         log_tail=base64.b64decode(response.get("LogResult", "")).decode("utf-8", "replace"),
         seconds=time.monotonic() - started,
+        version=response.get("ExecutedVersion", ""),
     )
 
 

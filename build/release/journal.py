@@ -62,11 +62,11 @@ def kept(
     seconds: Callable[[], Mapping[str, float]],
     seen: Callable[[], Mapping[str, str]],
 ) -> Iterator[Journal]:
-    """Yield the journal of ``release``, whose number is not given yet; whatever ends it early is written down.
+    """Yield the journal of ``release``; whatever ends it early is written down. One with a number has begun already.
 
     ``seen`` tells then which versions the live aliases name.
     """
-    journal = Journal(ledger=ledger, release=release, seconds=seconds)
+    journal = Journal(ledger=ledger, release=release, seconds=seconds, is_open=bool(release.id))
     try:
         yield journal
     except BaseException as reason:

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from build.digest import Digest
 from build.model import Artifact
 from build.release.aws import asking
 from build.results import PublishedArtifact
@@ -17,8 +18,8 @@ _ASKED_AT_ONCE = 10
 class Publisher(Protocol):
     """A place artifacts are published to; asked from several threads."""
 
-    def exists(self, location: str, artifact: Artifact) -> bool:
-        """Tell whether the bytes of ``artifact`` are at ``location``."""
+    def exists(self, location: str, digest: Digest) -> bool:
+        """Tell whether the bytes with ``digest`` are at ``location``."""
         ...
 
     def publish(self, location: str, artifact: Artifact) -> None:
@@ -38,7 +39,7 @@ def publish_all(
     artifacts = tuple(artifacts)
     locations = tuple(map(location_of, artifacts))
     with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:  # hundreds are asked for, and few are missing
-        there = tuple(pool.map(publisher.exists, locations, artifacts))
+        there = tuple(pool.map(publisher.exists, locations, (artifact.digest for artifact in artifacts)))
     published = []
     for artifact, location, is_there in zip(artifacts, locations, there, strict=True):
         missing = not is_there
@@ -58,8 +59,8 @@ class S3Publisher:
     owner: str
     """The account the bucket must belong to; S3 refuses any other."""
 
-    def exists(self, location: str, artifact: Artifact) -> bool:
-        """Tell whether S3 holds the object with the artifact's own checksum."""
+    def exists(self, location: str, digest: Digest) -> bool:
+        """Tell whether S3 holds the object, and with ``digest`` as its checksum."""
         with self._asking("s3:GetObject and s3:ListBucket, without which a missing object is Forbidden"):
             try:
                 head = self.s3.head_object(**self._place(location), ChecksumMode="ENABLED")
@@ -67,7 +68,7 @@ class S3Publisher:
                 if reason.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
                     return False
                 raise
-        return bool(head.get("ChecksumSHA256") == artifact.digest.base64)
+        return bool(head.get("ChecksumSHA256") == digest.base64)
 
     def publish(self, location: str, artifact: Artifact) -> None:
         """Upload in one request, once the file is known to be what was built; S3 checks the digest again."""
@@ -84,5 +85,6 @@ class S3Publisher:
         return {"Bucket": self.bucket, "Key": location, "ExpectedBucketOwner": self.owner}
 
     def _asking(self, needed: str) -> Any:
-        hint = f"it takes {needed}, and the key's kms: permissions if it has one; check with `aws s3 ls s3://{self.bucket}`"
+        permissions = f"{needed}, and the key's kms: permissions if it has one"
+        hint = f"it takes {permissions}; check with `aws s3 ls s3://{self.bucket}`, then run the same command again"
         return asking(f"publishing to s3://{self.bucket}", hint=hint)

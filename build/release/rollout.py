@@ -11,7 +11,9 @@ from build.digest import Digest
 from build.errors import DriftError, RolledBackError
 from build.options import Shifting
 from build.release.aws import asking
-from build.release.shifting import ALIAS, Alarmed, Move, Shift, weights_of
+from build.release.schedule import ALIAS, Move, Smoke
+from build.release.shifting import Shift, weights_of
+from build.release.watching import WentWrong
 from build.results import DeployedFunction, Outputs, Rollout
 
 _GO_ON = "run the same deploy again: it goes on from here"
@@ -23,13 +25,15 @@ def roll_out(
     released: Mapping[str, str],
     shift: Shift,
     shiftings: Mapping[str, Shifting],
+    *,
+    smokes: Mapping[str, Smoke],
 ) -> tuple[tuple[Rollout, ...], RolledBackError | None]:
     """Point every live alias at the version of what this checkout holds; tell why, if all of that was undone.
 
-    ``digests`` are the artifacts' by function name, ``released`` the versions of the newest release. An alias that
-    was moved away from a version after its release stays: somebody took that version back, and a deploy of another
-    function must not bring it up again. No alias moves before every version is there. Raises DriftError if Lambda
-    holds other code than was built.
+    ``digests`` are the artifacts' by function name, ``released`` the versions of the newest release, ``smokes`` the
+    smoke events of those functions that have one. An alias that was moved away from a version after its release stays:
+    somebody took that version back, and a deploy of another function must not bring it up again. No alias moves before
+    every version is there. Raises DriftError if Lambda holds other code than was built.
     """
     rollouts, moves = [], []
     for name, function in sorted(outputs.functions.items()):
@@ -43,14 +47,14 @@ def roll_out(
         elif stays:
             shift.on_progress(f"{name}:{ALIAS} stays at version {before}: it left {version} after its release")
         else:
-            alarms = tuple(outputs.alarms.get(name, ()))
             move = Move(
                 function=function,
                 before=before,
                 after=version,
                 revision=alias["RevisionId"],
                 shifting=shiftings[name],
-                alarms=alarms,
+                alarms=tuple(outputs.alarms.get(name, ())),
+                smoke=smokes.get(name),
             )
             moves.append(move)
         rollouts.append(Rollout(function=function, version=version, before=before, live=before if stays else version))
@@ -61,16 +65,23 @@ def roll_out(
             waiter.wait(FunctionName=move.function.function_name, Qualifier=move.after)
     try:
         shift.run(moves)
-    except Alarmed as reason:
+    except WentWrong as reason:
         return tuple(replace(each, live=each.before) for each in rollouts), _rolled_back(moves, reason, shift.env)
     return tuple(rollouts), None
 
 
-def _rolled_back(moves: list[Move], reason: Alarmed, env: str) -> RolledBackError:
+def _rolled_back(moves: list[Move], reason: WentWrong, env: str) -> RolledBackError:
+    facts = [
+        f"{move.title} is at version {move.before} again, not {move.after}"
+        if move in reason.moved
+        else f"{move.title} stayed at version {move.before}: nobody came to {move.after}"
+        for move in moves
+    ]
     return RolledBackError(
-        "the roll-out went back: alarms went off while callers came to the new versions",
-        facts=[*reason.names, *(f"{move.title} is at version {move.before} again, not {move.after}" for move in moves)],
-        hint=f"see what failed with `invoke logs -f {moves[0].function.name} --env {env}`, mend it, and deploy again",
+        f"the roll-out went back: {reason.why}",
+        facts=[*reason.facts, *facts],
+        hint=f"see what failed with `invoke logs -f {reason.function} --env {env}`, mend it, and deploy "
+        f"again; or, if the new version is not to blame, run `invoke deploy --env {env} --resume`",
     )
 
 

@@ -111,6 +111,25 @@ class Release:
         """Functions whose callers do not reach the version that was published of them, with that version."""
         return {name: version for name, version in self.versions.items() if self.live.get(name, version) != version}
 
+    def again(self, *, kind: str, of: str, by: Author, tools: Mapping[str, str]) -> "Release":
+        """Return a row, without a number yet, of the same things done again: as ``kind``, because of release ``of``."""
+        return Release(
+            id="",
+            env=self.env,
+            at="",
+            commit=self.commit,
+            dirty=self.dirty,
+            handoff_digest=self.handoff_digest,
+            handoff=self.handoff,
+            kind=kind,
+            of=of,
+            by=by,
+            locks=self.locks,
+            artifacts=self.artifacts,
+            stacks=self.stacks,
+            tools=tools,
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return the whole row."""
         return asdict(self)

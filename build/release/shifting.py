@@ -1,4 +1,4 @@
-"""Shift callers to new versions step by step; if an alarm goes off meanwhile, give them all the old ones back.
+"""Shift callers to new versions step by step; if one of these goes wrong meanwhile, give them all the old ones back.
 
 What the aliases say is all there is to a shift: a process that dies leaves them as they are, and the next deploy of the
 same code begins again.
@@ -8,87 +8,18 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from build.errors import AwsError, SlipwayError
-from build.options import Shifting
 from build.release.aws import asking
-from build.results import DeployedFunction
+from build.release.schedule import ALIAS, EVERYBODY, Level, Move, levels_of, steps_of
+from build.release.smoke import Asker
+from build.release.watching import Clock, Watch, WentWrong, watches_of
 
-ALIAS = "live"
-EVERYBODY = 100
-_CANARY_MIN, _LINEAR_MIN = 5, 1
+__all__ = ["ALIAS", "Shift", "weights_of"]
+
 _LOOK_S = 10.0
-"""Between looks at the alarms, which themselves look at minutes."""
-_NAMES_AT_ONCE = 100
-"""https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html"""
-
-
-class Clock(Protocol):
-    """What of the module ``time`` is used."""
-
-    def monotonic(self) -> float:
-        """Return seconds since some moment."""
-        ...
-
-    def sleep(self, seconds: float, /) -> None:
-        """Return later."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """A share of the callers."""
-
-    at_s: float
-    """When it gets the new version, after the shift began."""
-    percent: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
-    """One function's way from a version to another."""
-
-    function: DeployedFunction
-    before: str
-    after: str
-    revision: str
-    """The alias's own, so that nobody else's move is undone by accident."""
-    shifting: Shifting
-    alarms: tuple[str, ...]
-
-    @property
-    def title(self) -> str:
-        """For people."""
-        return f"{self.function.name}:{ALIAS}"
-
-
-def steps_of(shifting: Shifting) -> tuple[Step, ...]:
-    """Return every step, the first at 0 s; the last is everybody."""
-    percent = shifting.percent
-    match shifting.strategy:
-        case "canary":
-            hold_s = 60.0 * (shifting.minutes or _CANARY_MIN)
-            return (Step(at_s=0, percent=percent), Step(at_s=hold_s, percent=EVERYBODY))
-        case "linear":
-            shares = [*range(percent, EVERYBODY, percent), EVERYBODY]
-            every_s = 60.0 * (shifting.minutes or _LINEAR_MIN)
-            return tuple(Step(at_s=number * every_s, percent=share) for number, share in enumerate(shares))
-        case _:
-            return (Step(at_s=0, percent=EVERYBODY),)
-
-
-def end_of(shifting: Shifting) -> float:
-    """Return the seconds after which nobody looks at the alarms any more."""
-    return steps_of(shifting)[-1].at_s + 60.0 * shifting.watch_minutes
-
-
-class Alarmed(Exception):  # noqa: N818 - no error: it ends a shift
-    """Alarms went off."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        super().__init__(", ".join(names))
-        self.names = tuple(names)
+"""Between looks at what CloudWatch says, which itself looks at minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,61 +29,60 @@ class Shift:
     env: str
     functions: Any
     """Client of Lambda."""
-    alarms: Callable[[], Any]
-    """Gives a client of CloudWatch, where one is needed."""
+    invoker: Callable[[], Any]
+    """Gives a client of Lambda that asks once and waits long, where there is something to ask."""
+    cloudwatch: Callable[[], Any]
+    """Gives a client of CloudWatch, where there is something to watch."""
     on_progress: Callable[[str], None]
     clock: Clock = time
+    check: Callable[[], None] = lambda: None
+    """Raises if somebody else has taken the env over; asked before every move."""
 
     def run(self, moves: Sequence[Move]) -> None:
-        """Bring everybody to the new versions; raise Alarmed if that was undone.
+        """Bring everybody to the new versions, level by level; raise WentWrong if that was undone.
 
-        Alarms of all moved functions are watched until the last step and the last watch are over, but for those that
-        were off before. Whatever else ends it (Ctrl-C, AWS) undoes it, too.
+        A level's new versions answer their smoke events before anybody comes, and again once everybody has. Alarms and
+        errors of all that moves are watched until the last level is over. Whatever else ends it (Ctrl-C, AWS) undoes
+        it, too.
         """
-        end_s = max((end_of(move.shifting) for move in moves), default=0.0)
-        names = sorted({name for move in moves for name in move.alarms}) if end_s else []
-        off = self._off(names)
-        for name in sorted(off):
-            self.on_progress(f"{name} was off before: it says nothing of this roll-out")
-        watched = [name for name in names if name not in off]
-        steps = sorted(
-            ((step, move) for move in moves for step in steps_of(move.shifting)),
-            key=lambda each: (each[0].at_s, each[1].function.name),
-        )
-        revisions = {move.function.name: move.revision for move in moves}
+        watches = watches_of(moves, self.cloudwatch, clock=self.clock, say=self.on_progress)
         begun: dict[str, Move] = {}
-        began = self.clock.monotonic()
         try:
-            for step, move in steps:
-                self._watch(watched, began + step.at_s)
-                begun[move.function.name] = move  # before it is asked for: the answer may be lost, or cut off by Ctrl-C
-                revisions[move.function.name] = self._move(move, step.percent, revisions[move.function.name])
-            self._watch(watched, began + end_s)
-        except BaseException:
-            self._undo(begun.values())
+            for level in levels_of(moves):
+                self._run(level, watches, begun)
+        except BaseException as reason:
+            self._undo(reversed(begun.values()), reason)
+            if isinstance(reason, WentWrong):
+                reason.moved = tuple(begun.values())
             raise
 
-    def _watch(self, names: Sequence[str], until: float) -> None:
-        """Wait for ``until``; raise Alarmed as soon as one of ``names`` is off."""
+    def _run(self, level: Level, watches: Sequence[Watch], begun: dict[str, Move]) -> None:
+        smoke = Asker(invoker=self.invoker, clock=self.clock, say=self.on_progress)
+        smoke.versions(level.moves)
+        revisions = {move.name: move.revision for move in level.moves}
+        began = self.clock.monotonic()
+        for moment in level.moments:
+            self._watch(watches, began + moment.at_s)
+            for move, percent in moment.shares:
+                begun[move.name] = move  # before it is asked for: the answer may be lost, or cut off by Ctrl-C
+                revisions[move.name] = self._move(move, percent, revisions[move.name])
+            smoke.aliases(moment.complete)
+        self._watch(watches, began + level.end_s)
+
+    def _watch(self, watches: Sequence[Watch], until: float) -> None:
+        """Wait for ``until``; raise WentWrong as soon as one of ``watches`` does."""
+        what = " and ".join(each.title for each in watches) or "nothing"
         said = ""
         while (left := until - self.clock.monotonic()) > 0:
-            minutes = f"watching {len(names)} alarms for {math.ceil(left / 60)} min more"
+            minutes = f"watching {what} for {math.ceil(left / 60)} min more"
             if minutes != said:
                 self.on_progress(said := minutes)
             self.clock.sleep(min(left, _LOOK_S))
-            if off := self._off(names):
-                raise Alarmed(sorted(off))
-
-    def _off(self, names: Sequence[str]) -> set[str]:
-        off: set[str] = set()
-        for start in range(0, len(names), _NAMES_AT_ONCE):
-            with asking("looking at alarms", hint="run the same deploy again: it begins the roll-out again"):
-                some = names[start : start + _NAMES_AT_ONCE]
-                found = self.alarms().describe_alarms(AlarmNames=some, MaxRecords=_NAMES_AT_ONCE)["MetricAlarms"]
-            off.update(each["AlarmName"] for each in found if each["StateValue"] == "ALARM")
-        return off
+            for each in watches:
+                each.look()
 
     def _move(self, move: Move, percent: int, revision: str) -> str:
+        self.check()
         whom = "everybody" if percent == EVERYBODY else f"{percent} % of callers"
         self.on_progress(f"{move.title}: {whom} from version {move.before} to {move.after}")
         with asking(f"moving {move.title}", hint="run the same deploy again: it goes on from here"):
@@ -168,7 +98,7 @@ class Shift:
         )
         return str(answer["RevisionId"])
 
-    def _undo(self, begun: Iterable[Move]) -> None:
+    def _undo(self, begun: Iterable[Move], reason: BaseException) -> None:
         """Give everybody the old versions, where an alias is as we left it; raise AwsError with all that are not."""
         stuck: list[str] = []
         for move in begun:
@@ -181,12 +111,13 @@ class Shift:
                         self._point(move, move.before, {}, alias["RevisionId"])
                     elif now != (move.before, {}):
                         stuck.append(f"{move.title}: somebody else moved it to version {now[0]}")
-            except SlipwayError as reason:
-                stuck += [f"{move.title}: expected version {move.before}", *(f"  {fact}" for fact in reason.facts)]
+            except SlipwayError as refusal:
+                stuck += [f"{move.title}: expected version {move.before}", *(f"  {fact}" for fact in refusal.facts)]
         if stuck:
+            why = [f"it was undone because {reason.why}", *reason.facts] if isinstance(reason, WentWrong) else []
             raise AwsError(
                 "the roll-out was undone but for what AWS refused",
-                facts=stuck,
+                facts=[*stuck, *why],
                 hint=f"see where they are with `invoke status --env {self.env}`, "
                 f"then go back with `invoke rollback --env {self.env}`",
             )

@@ -1,7 +1,7 @@
 """Stacks: parts of an env with a Terraform state each, and what was applied to each of them last."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -94,9 +94,12 @@ def _part(workspace: Workspace, stack: str) -> Workspace:
     return replace(workspace, functions=functions, layers=tuple(each for each in workspace.layers if each.name in kept))
 
 
-def refuse_moves(parts: Mapping[str, Workspace], applied: Mapping[str, Applied]) -> None:
-    """Raise InputError for functions that another stack's state still holds: they would be destroyed there."""
-    lines = list(_moves(parts, applied))
+def refuse_moves(wanted: Mapping[str, Iterable[str]], applied: Mapping[str, Applied]) -> None:
+    """Raise InputError for functions that another stack's state still holds: they would be destroyed there.
+
+    ``wanted`` are the names of the functions in each stack.
+    """
+    lines = list(_moves(wanted, applied))
     if lines:
         raise InputError(
             "functions changed their stack; one state would destroy them while another makes them again",
@@ -106,10 +109,10 @@ def refuse_moves(parts: Mapping[str, Workspace], applied: Mapping[str, Applied])
         )
 
 
-def _moves(parts: Mapping[str, Workspace], applied: Mapping[str, Applied]) -> Iterator[str]:
+def _moves(wanted: Mapping[str, Iterable[str]], applied: Mapping[str, Applied]) -> Iterator[str]:
     holders = {name: each.stack for each in applied.values() for name in each.functions}
-    for stack, part in parts.items():
-        for spec in part.functions:
-            holder = holders.get(spec.name, stack)
+    for stack, names in wanted.items():
+        for name in names:
+            holder = holders.get(name, stack)
             if holder != stack:
-                yield f"{spec.identity}: expected stack {holder or OWN}, which has it, got {stack or OWN}"
+                yield f"functions/{name}: expected stack {holder or OWN}, which has it, got {stack or OWN}"

@@ -36,11 +36,22 @@ def plan(root: Path, env: str, *, out: str, fail_on: str, as_json: bool, every_s
 
 
 def deploy(
-    root: Path, env: str, *, saved: str, replan: bool, as_json: bool, allow_delete: bool, every_stack: bool
+    root: Path,
+    env: str,
+    *,
+    saved: str,
+    again: bool,
+    replan: bool,
+    as_json: bool,
+    allow_delete: bool,
+    every_stack: bool,
 ) -> None:
-    """Deploy, and show what runs."""
+    """Deploy, and show what runs; or ``again`` what was interrupted."""
     from build import pipeline
 
+    if again:
+        _resume(root, env, allow_delete=allow_delete)
+        return
     workspace, show = discover(root, env), report.Reporter()
     if workspace.is_empty and not saved:
         _say_nothing_to_deploy(show, env)
@@ -63,6 +74,17 @@ def deploy(
             facts=failed,
             hint=f"run `invoke invoke -f {failed[0]}` to see its log",
         )
+
+
+def _resume(root: Path, env: str, *, allow_delete: bool) -> None:
+    """Bring the release that was interrupted to its end."""
+    from build import pipeline
+
+    workspace, show = discover(root, env), report.Reporter()
+    with pipeline.alone(workspace):
+        release, rollouts = pipeline.resume(workspace, show, allow_delete=allow_delete)
+    report.print_table(("function", "was", "is"), ((each.function.name, each.before, each.live) for each in rollouts))
+    show.note(f"release {release.id} is at its end")
 
 
 def destroy(root: Path, env: str, *, yes: bool) -> None:

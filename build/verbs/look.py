@@ -1,7 +1,10 @@
 """Look into artifacts: `size`, `why`, `diff`, `verify`. Findings do not stop them: they help to mend what was found."""
 
+import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -100,15 +103,19 @@ def diff(root: Path, env: str, function: str, *, old: str, new: str, as_json: bo
         shown.print_differences(found, since)
 
 
-def verify(root: Path, env: str, python: str) -> None:
-    """Build everything elsewhere too; exit code 1 if any byte differs."""
+def verify(root: Path, env: str, python: str, *, record: bool) -> None:
+    """Build everything elsewhere too; exit code 1 if any byte differs. With ``record``, note that beside the ledger."""
     from build.inspection.verify import differences_elsewhere, python_for
 
     workspace, show = discover(root, env), report.Reporter()
+    note = _recorder(workspace, python) if record else None  # a wrong account ends it before anything is built
     made, _ = _made(workspace, show)
     with show.stage("verify"):
         program = python_for(python, root, on_progress=show.say) if python else Path(sys.executable)
         found = differences_elsewhere(workspace, made, python=program, on_progress=show.say)
+    if note:
+        with show.stage("record"):
+            show.say(note(made, found))
     if found:
         raise FindingsError(
             "what is built here has other bytes when it is built elsewhere",
@@ -116,6 +123,32 @@ def verify(root: Path, env: str, python: str) -> None:
             hint="of each pair the first is from here; run `invoke doctor` and report both",
         )
     show.note(f"{len(made.artifacts)} artifacts have the same bytes when they are built elsewhere")
+
+
+def _recorder(workspace: Workspace, python: str) -> Callable[[Build, Mapping[str, str]], str]:
+    """Return what records a verification, and gives the key of the record; the commit is the one of now."""
+    from build import pipeline, recording
+    from build.release.verifications import Verification
+    from build.release.verifications import record as write
+
+    aws = pipeline.reach(workspace)
+    here = platform.python_version()
+    verification = Verification(
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        env=workspace.env.name,
+        commit=recording.commit_of(workspace.root),
+        dirty=recording.is_dirty(workspace.root),
+        platform=f"{platform.system()}-{platform.machine()}",
+        pythons=(here, python or here),
+        artifacts={},
+        by=recording.author(aws),
+    )
+
+    def note(made: Build, found: Mapping[str, str]) -> str:
+        digests = {place: str(digest) for place, digest in record_of(made).items()}
+        return write(recording.ledger(workspace, aws), replace(verification, artifacts=digests, differences=found))
+
+    return note
 
 
 def _before_and_after(root: Path, env: str, function: str, old: str) -> tuple[_Opened, _Opened, str]:

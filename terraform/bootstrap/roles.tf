@@ -76,6 +76,7 @@ locals {
   may_deploy = [
     { Sid = "WriteState", Action = ["s3:PutObject"], Resource = ["${local.state}*"] },
     { Sid = "FreeStateLock", Action = ["s3:DeleteObject"], Resource = ["${local.state}*.tflock"] },
+    { Sid = "Metrics", Action = ["cloudwatch:GetMetricData"], Resource = ["*"] }, # AWS takes no narrower one
     { Sid = "Record", Action = ["s3:PutObject"], Resource = [for folder in ["releases", "stacks"] : "${local.arns.buckets.artifacts}/${folder}/*"] },
     { Sid = "Forget", Action = ["s3:DeleteObject"], Resource = ["${local.arns.buckets.artifacts}/stacks/*"] },
     { Sid = "Functions", Resource = local.made.functions, Action = [

@@ -1,0 +1,94 @@
+"""A roll-out that goes back, and what it says of it, against moto."""
+
+import io
+from functools import partial
+
+import pytest
+from moto import mock_aws
+
+from build.digest import Digest
+from build.local import lambda_mends, mends
+from build.options import Shifting
+from build.release.rollout import roll_out
+from build.release.schedule import Smoke
+from build.release.shifting import Shift
+from build.results import DeployedFunction, Outputs
+from tests.aws import client_of, code_of, create_function
+
+SMOKE = Smoke(event=b"{}", answer=b'{"status": "ok"}')
+
+
+@pytest.fixture(autouse=True)
+def aws(monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setattr(mends, "MENDS", [lambda_mends.never_reuse_version_numbers])
+    with mock_aws(config={"lambda": {"use_docker": False}}), mends.installed():
+        for name in ("orders", "stock"):
+            create_function(f"shop-{name}", versions=2)
+        yield
+
+
+class Invoker:
+    """A client of Lambda that gives one answer, in the name of version 2."""
+
+    def __init__(self, payload):
+        self._payload = payload
+
+    def invoke(self, **_):
+        return {"Payload": io.BytesIO(self._payload), "ExecutedVersion": "2"}
+
+
+def rolled_out(answer, after=()):
+    functions = {
+        name: DeployedFunction(
+            name=name, function_name=f"shop-{name}", arn="", version="2", log_group="", queue_urls={}
+        )
+        for name in ("orders", "stock")
+    }
+    shift = Shift(
+        env="prod",
+        functions=client_of("lambda"),
+        invoker=lambda: Invoker(answer),
+        cloudwatch=partial(client_of, "cloudwatch"),
+        on_progress=print,
+    )
+    outputs = Outputs(functions=functions, layers={}, http_api_urls=())
+    digests = dict.fromkeys(functions, Digest.of_bytes(code_of("2")))
+    shiftings = {"orders": Shifting(), "stock": Shifting(after=after)}
+    return roll_out(outputs, digests, {}, shift, shiftings, smokes={"stock": SMOKE})
+
+
+def live():
+    lambda_ = client_of("lambda")
+    found = (lambda_.get_alias(FunctionName=f"shop-{name}", Name="live") for name in ("orders", "stock"))
+    return [each["FunctionVersion"] for each in found]
+
+
+def test_a_smoke_event_that_is_answered_lets_everybody_come():
+    rollouts, went_back = rolled_out(b'{"status": "ok"}')
+    assert (went_back, live(), [each.live for each in rollouts]) == (None, ["2", "2"], ["2", "2"])
+
+
+def test_a_smoke_event_that_is_not_keeps_everybody_away():
+    rollouts, went_back = rolled_out(b'{"status": "down"}')
+    assert went_back
+    assert (went_back.exit_code, live(), [each.live for each in rollouts]) == (7, ["1", "1"], ["1", "1"])
+    assert went_back.summary == "the roll-out went back: smoke events got other answers than expected"
+    assert went_back.facts == (
+        'stock, version 2, smoke.json: status: expected "ok", got "down"',
+        "orders:live stayed at version 1: nobody came to 2",
+        "stock:live stayed at version 1: nobody came to 2",
+    )
+    assert "`invoke logs -f stock --env prod`" in went_back.hint
+
+
+def test_what_moved_before_comes_back_and_is_told_apart():
+    rollouts, went_back = rolled_out(b'{"status": "down"}', after=("orders",))
+    assert went_back
+    assert (live(), [each.live for each in rollouts]) == (["1", "1"], ["1", "1"])
+    assert went_back.facts[1:] == (
+        "orders:live is at version 1 again, not 2",
+        "stock:live stayed at version 1: nobody came to 2",
+    )
