@@ -16,7 +16,7 @@ from build.release.journal import Journal, kept
 from build.release.lease import Lease
 from build.release.ledger import Ledger
 from build.release.rollout import roll_out
-from build.release.rows import FINISHED, RESTORE, RETURNED, UNFINISHED, Release
+from build.release.rows import FINISHED, RESTORE, RETURNED, UNFINISHED, Release, brought_forward
 from build.release.shifting import Shift
 from build.release.smoke import smokes_of
 from build.report import Reporter
@@ -130,17 +130,14 @@ def _brought_back(handoff: Mapping[str, Any], newest: Release | None, releases: 
         return
     if newest.kind == RESTORE and handoff != newest.handoff:
         yield f"warning: release {newest.id} went back to {newest.of}; this deploy brings what came after that again"
-    if not newest.taken_back:
-        return
-    rows = releases.rows(_LOOKED_BACK)
-    for name, version in sorted(newest.taken_back.items()):
-        now = handoff["functions"].get(name)
-        if now is not None and now != newest.handoff["functions"].get(name):
-            origin = next((row.id for row in rows if row.versions.get(name) == version), newest.id)
-            yield (
-                f"warning: {name}: version {version} of release {origin} was taken back, callers have version "
-                f"{newest.live[name]}; this deploy brings it forward again, with what was changed since"
-            )
+    forward = brought_forward(newest.to_json(), handoff)
+    rows = releases.rows(_LOOKED_BACK) if forward else ()
+    for name, version in forward.items():
+        origin = next((row.id for row in rows if row.versions.get(name) == version), newest.id)
+        yield (
+            f"warning: {name}: version {version} of release {origin} was taken back, callers have version "
+            f"{newest.live[name]}; this deploy brings it forward again, with what was changed since"
+        )
 
 
 def _is_as(row: Release, newest: Release | None) -> bool:

@@ -156,5 +156,18 @@ class Release:
         return cls(**row)
 
 
+def brought_forward(row: Mapping[str, Any], handoff: Mapping[str, Any]) -> dict[str, str]:
+    """Return the functions that were taken back as ``row``, JSON of a release, says, and that ``handoff`` changes.
+
+    With the version that was taken back: what deploys the hand-off brings it forward again, and what came since.
+    """
+    live, then, now = row.get("live", {}), row.get("handoff", {}).get("functions", {}), handoff["functions"]
+    return {
+        name: version
+        for name, version in sorted(row.get("versions", {}).items())
+        if live.get(name, version) != version and name in now and now[name] != then.get(name)
+    }
+
+
 _OF: Mapping[str, type[Recorded | Applied | Pointed]] = {"artifacts": Recorded, "plans": Applied, "before": Pointed}
 _ENDING = ("outcome", "ended_at", "versions", "live", "durations", "error")

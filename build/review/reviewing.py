@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from build.inspection.differences import Difference
+from build.release.rows import brought_forward
 from build.review.changes import Change, ImportTime, KeyChange
 from build.review.costs import costs_of
 from build.review.drift import drift_in
@@ -56,7 +57,12 @@ def review_of(
         commands=commands,
         digest=change_digest(plans),
     )
-    others = [*_of_plans(plans, after, owners), *_of_rows(lasting, owners), *_of_drifted(drifted, owners)]
+    others = [
+        *_of_plans(plans, after, owners),
+        *_of_returns(row, after),
+        *_of_rows(lasting, owners),
+        *_of_drifted(drifted, owners),
+    ]
     reasons = reasons_of(review, others)
     return replace(review, reasons=reasons, verdict=worst(reasons))
 
@@ -142,6 +148,12 @@ def _foreign(plan: PlanJson, after: Mapping[str, Any]) -> Iterator[str]:
         if isinstance(planned, Mapping):
             wanted = after.get(kind, {})
             yield from (f"{kind}/{name}" for name in sorted(planned) if planned[name] != wanted.get(name))
+
+
+def _of_returns(row: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Reason]:
+    for name, version in brought_forward(row, after).items():
+        text = f"version {version} was taken back, callers have {row['live'][name]}: the deploy brings it forward again"
+        yield reason("taken-back", f"functions/{name}", text)
 
 
 def _of_rows(rows: list[Row], owners: Owners) -> Iterator[Reason]:

@@ -54,6 +54,7 @@ RULES = {
         access_gained="somebody may use a function, queue, topic, bucket or key who might not before",
         retention_shortened="log lines, messages or records are kept for a shorter time",
         interruption="callers or triggers may notice the apply",
+        taken_back="a version of the function was taken back, and the deploy brings it forward again",
         function_added="a function is new",
         trigger_added="a function gets a trigger, be it an endpoint that asks for credentials",
         trigger_changed="a trigger has other settings, or is made anew",

@@ -277,3 +277,15 @@ def test_stacks_are_read_together_and_named():
     assert given.stacks == ("code", "memory")
     assert {(each.name, each.stack) for each in given.functions} == {("greeting", "code"), ("orders", "memory")}
     assert {each.stack for each in given.resources} == {"code", "memory"}
+
+
+def test_a_function_that_was_taken_back_and_changes_again_is_worth_a_look():
+    row = ledger()
+    changed = "greeting"
+    back = {**row, "versions": {**row["versions"], changed: "8"}, "live": {**row["live"], changed: "7"}}
+    after = {**row["handoff"], "functions": {**row["handoff"]["functions"]}}
+    assert told(review("nothing", before=back, after=after), "taken-back") == []
+    after["functions"][changed] = {**after["functions"][changed], "memory_mb": 9000}
+    assert told(review("nothing", before=back, after=after), "taken-back") == [
+        "functions/greeting: version 8 was taken back, callers have 7: the deploy brings it forward again"
+    ]
