@@ -247,10 +247,24 @@ def rollback(
 
 @verb(help={"json": "what was found as JSON on stdout"})
 def drift(c: Context, env: str = "local", json: bool = False) -> None:
-    """Compare what is there with what the newest release left; exit 6 if it is otherwise."""
-    from build.verbs import releases
+    """Compare what is there with the newest release and the states; exit 6 if it is otherwise."""
+    from build.verbs import upkeep
 
-    releases.drift(ROOT, env, as_json=json)
+    upkeep.drift(ROOT, env, as_json=json)
+
+
+@verb(
+    help={
+        "keep": "releases that stay, counted from the newest that ended well",
+        "apply": "really remove; else it is only shown",
+        "json": "every thing, with the reasons why it stays, as JSON on stdout",
+    }
+)
+def gc(c: Context, env: str = "local", keep: int = 10, apply: bool = False, json: bool = False) -> None:
+    """Show, or remove, what no release needs any more: versions, layers, images, artifacts, rows."""
+    from build.verbs import upkeep
+
+    upkeep.gc(ROOT, env, keep=keep, apply=apply, as_json=json)
 
 
 @verb(
@@ -309,12 +323,12 @@ def logs(c: Context, function: str, env: str = "local", since: str = "10m", foll
     run.logs(ROOT, env, function, since=since, follow=follow)
 
 
-@verb()
-def status(c: Context, env: str = "local") -> None:
-    """Show what is deployed in ENV."""
+@verb(help={"json": "the same as JSON on stdout"})
+def status(c: Context, env: str = "local", json: bool = False) -> None:
+    """Show what runs in ENV, of which release, and whether it is what the ledger says."""
     from build.verbs import run
 
-    run.status(ROOT, env)
+    run.status(ROOT, env, as_json=json)
 
 
 # ── the embedded cloud ────────────────────────────────────────────────────────────────────────
@@ -526,7 +540,7 @@ def tf(c: Context) -> None:
 namespace = Collection(
     *(new, lock, build_artifacts, affected, check, size, why, diff, verify, permissions),
     *(plan, deploy, destroy, bootstrap),
-    *(rollback, drift, metrics),
+    *(rollback, drift, gc, metrics),
     *(invoke_function, logs, status),
     *(doctor, bench, run_tests),
     local=Collection(local_start, local_stop, local_status),

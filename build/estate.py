@@ -22,6 +22,8 @@ from build.rules.values import OWN_STACK as OWN
 
 AT_ONCE = min(4, os.cpu_count() or 1)
 """Stacks at work at the same time: a plan keeps a core busy, and Terraform and the provider take 0.5 to 1 GB."""
+ORPHAN_S = 300
+"""How long an apply is waited for whose deploy was killed; longer than any but the largest takes."""
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -69,14 +71,22 @@ class Estate:
             held.setdefault(release.stacks.get(name, ""), set()).add(name)
         return self._stacks(lambda stack: part_of(release.handoff, stack, held.get(stack, ())), held)
 
-    def plan(self, stacks: Sequence[Stack], *, lock: bool, destroy: bool = False) -> tuple[Plan, ...]:
-        """Plan ``stacks`` against what is there, several at once."""
+    def plan(
+        self, stacks: Sequence[Stack], *, lock: bool, destroy: bool = False, after_a_kill: bool = False
+    ) -> tuple[Plan, ...]:
+        """Plan ``stacks`` against what is there, several at once.
+
+        With ``after_a_kill`` an apply may still be going on by itself: it is waited for.
+        """
+        wait_s = ORPHAN_S if after_a_kill else 0
         terraforms = {stack.name: self._terraform(stack.name, len(stacks) > 1) for stack in stacks}
         for terraform in terraforms.values():
             terraform.init()  # one after the other: they may fetch the same provider
 
         def planned(stack: Stack) -> Plan:
-            made = terraforms[stack.name].plan(self._handoff_path(stack.name), lock=lock, destroy=destroy)
+            made = terraforms[stack.name].plan(
+                self._handoff_path(stack.name), lock=lock, destroy=destroy, wait_s=wait_s
+            )
             return replace(made, inputs=stack.inputs, state=stack.state)
 
         return _side_by_side(planned, stacks)
@@ -218,4 +228,5 @@ def _together(parts: Iterable[Outputs]) -> Outputs:
         layers={key: arn for part in every for key, arn in part.layers.items()},
         http_api_urls=tuple(url for part in every for url in part.http_api_urls),
         alarms={name: alarms for part in every for name, alarms in part.alarms.items()},
+        deployment_groups={name: group for part in every for name, group in part.deployment_groups.items()},
     )

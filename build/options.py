@@ -1,10 +1,11 @@
 """What a function runs with besides code and limits: each is a key of function.toml, and the same in the hand-off.
 
-But for ``stack`` and ``rollout``, which are no matter of Terraform's.
+But for ``stack``, and of ``rollout`` all that is no matter of Terraform's.
 
 ARNs and ids may hold the placeholders of `Workspace.filled`, or be ``{custom.NAME}``: an output of terraform/custom/.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import field
 from typing import Annotated
@@ -32,6 +33,8 @@ _Action = Annotated[str, matching(values.action, values.ACTION, "`service:Action
 _Resource = Annotated[str, Rule(arns.resource, words="ARNs, or `*`")]
 _LONGEST_MIN = 300
 """Of a step: GitHub ends a job after 360 minutes."""
+CODEDEPLOY = "codedeploy"
+"""Of `Shifting.by`."""
 _Subnet = Annotated[str, Rule(arns.identifier("subnet"), words="`subnet-…`")]
 _SecretArn = Annotated[
     str,
@@ -179,6 +182,31 @@ class Shifting:
     """How long alarms, or errors where there are none, are watched once everybody has come"""
     after: Annotated[tuple[Kebab, ...], distinct()] = ()
     """Functions of this repository that everybody has come to, and whose watch is over, before this one begins"""
+    by: Annotated[str, one_of(("slipway", CODEDEPLOY))] = "slipway"
+    """Who moves callers: Slipway itself, or AWS CodeDeploy, in a deployment group that Terraform makes"""
+    before_hook: Kebab | None = None
+    """Function of this repository that CodeDeploy asks whether anybody may come"""
+    after_hook: Kebab | None = None
+    """Function of this repository that CodeDeploy asks whether all is well, once everybody has come"""
+
+    def __post_init__(self) -> None:
+        if self.hooks and self.by != CODEDEPLOY:
+            raise refused(f'by = "{CODEDEPLOY}" beside hooks', f'by = "{self.by}"')
+        last = (math.ceil(100 / self.percent) - 1) * self.step_minutes
+        if self.by == CODEDEPLOY and self.strategy == "linear" and last > quotas.SHIFTING_MIN:
+            most = f"at most {quotas.SHIFTING_MIN} minutes from the first step to the last, which is CodeDeploy's quota"
+            raise refused(most, str(last))
+
+    @property
+    def hooks(self) -> Mapping[str, str]:
+        """Name of the function that CodeDeploy asks, by the key that says so."""
+        given = {"before_hook": self.before_hook, "after_hook": self.after_hook}
+        return {key: name for key, name in given.items() if name}
+
+    @property
+    def step_minutes(self) -> int:
+        """How long each step takes."""
+        return self.minutes or (5 if self.strategy == "canary" else 1)
 
 
 @table

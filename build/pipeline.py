@@ -14,7 +14,7 @@ from pathlib import Path
 
 from build import reviews
 from build.approval import approved, planned_again, saved_of
-from build.errors import InputError, ToolError
+from build.errors import AwsError, InputError, ToolError
 from build.estate import Estate, Stack
 from build.infra.backend import state_bucket
 from build.infra.binary import terraform_binary
@@ -25,6 +25,7 @@ from build.model import Built, Workspace
 from build.recording import commit_of, draft, held, ledger
 from build.release.aws import Aws
 from build.release.calls import call, read_event, sample_events
+from build.release.deployed import deployed
 from build.release.handoff import digest_of, handoff_of
 from build.release.lease import Lease
 from build.release.ledger import Ledger
@@ -32,6 +33,7 @@ from build.release.publishers import S3Publisher, publish_all
 from build.release.rollback import Return
 from build.release.rows import Release
 from build.release.saved import read, write
+from build.release.strays import LOOKED_BACK, Stray, differing, settled, strays
 from build.releasing import interrupted, released
 from build.report import Reporter
 from build.restoring import gone_back, restored, resumed
@@ -64,8 +66,8 @@ def deploy(workspace: Workspace, show: Reporter, *, allow_delete: bool = False, 
     """Plan, apply that plan, roll out, record; on the embedded cloud, ask every function its first sample event."""
     built, aws = prepare(workspace, show)
     with held(workspace, aws, show, verb="deploy") as lease:
-        _tell_of_interrupted(ledger(workspace, aws), show)
-        planned, stacks = _plan(built, aws, show, lock=True, every_stack=every_stack)
+        killed = _tell_of_interrupted(ledger(workspace, aws), show)
+        planned, stacks = _plan(built, aws, show, lock=True, every_stack=every_stack, after_a_kill=killed)
         estate = Estate(workspace=workspace, aws=aws, show=show)
         newest = ledger(workspace, aws).newest()
         digest, verdict = reviews.judged(planned, newest.to_json() if newest else None)
@@ -138,15 +140,36 @@ def rollback(
         return gone_back(estate, to=to, only=only)
 
 
-def drift(workspace: Workspace, show: Reporter) -> Review:
-    """Compare what is there with what the newest release left; nothing is built, planned or changed."""
+def drift(workspace: Workspace, show: Reporter) -> reviews.Drifted:
+    """Compare what is there with what the newest release left, and with the states; nothing is built or changed."""
     aws = reach(workspace)
-    newest = ledger(workspace, aws).newest()
-    if newest is None:
-        raise InputError("nothing was released yet", hint=f"run `invoke deploy --env {workspace.env.name}`")
-    estate = Estate(workspace=workspace, aws=aws, show=show)
+    with show.stage("look"):
+        rows = ledger(workspace, aws).rows(LOOKED_BACK)
+        newest = settled(rows)
+        if newest is None:
+            raise InputError("nothing was released yet", hint=f"run `invoke deploy --env {workspace.env.name}`")
+        functions = {name: workspace.function_name(name) for name in newest.live}
+        code = differing(rows, deployed(functions, aws.client("lambda")))
     with show.stage("refresh"):
-        return reviews.drift(estate.drift(newest.handoff), newest.to_json())
+        plans = Estate(workspace=workspace, aws=aws, show=show).drift(newest.handoff)
+    with show.stage("tags"):
+        found = _strays(workspace, plans, aws, show)
+    return reviews.drift(plans, rows, newest, code, found)
+
+
+def _strays(workspace: Workspace, plans: Sequence[Plan], aws: Aws, show: Reporter) -> tuple[Stray, ...]:
+    """Return what carries our tags but is in no state, nor made by `bootstrap`; nothing where that may not be asked."""
+    env = workspace.env
+    arn, buckets = f"arn:{env.partition}", (env.artifact_bucket, state_bucket(workspace.root, env.name))
+    own = [f"{arn}:s3:::{bucket}" for bucket in buckets]
+    names = (f"policy/{workspace.prefix}.", f"role/{workspace.prefix}.", "oidc-provider/")
+    own += [f"{arn}:iam::{env.account_id}:{name}" for name in names]
+    try:
+        tags = {"slipway": workspace.name, "env": env.name}
+        return strays(tags, [plan.document for plan in plans], own, aws.client)
+    except AwsError as reason:  # a role that was made before it was asked
+        show.note(f"warning: what is in no state was not looked for\n  {reason.facts[0]}\nhint: {reason.hint}")
+        return ()
 
 
 def prepare(workspace: Workspace, show: Reporter) -> tuple[Built, Aws]:
@@ -215,7 +238,7 @@ def alone(workspace: Workspace) -> Iterator[None]:
 
 
 def _plan(
-    built: Built, aws: Aws, show: Reporter, *, lock: bool, every_stack: bool
+    built: Built, aws: Aws, show: Reporter, *, lock: bool, every_stack: bool, after_a_kill: bool = False
 ) -> tuple[Planned, tuple[Stack, ...]]:
     """Publish and plan; return with the plans the stacks they are of. Of several, the settled ones are left out."""
     workspace = built.workspace
@@ -226,7 +249,7 @@ def _plan(
     with show.stage("plan"):
         stacks = estate.stacks(published)
         settled = {each.name for each in stacks if each.is_settled and len(stacks) > 1 and not every_stack}
-        plans = estate.plan([each for each in stacks if each.name not in settled], lock=lock)
+        plans = estate.plan([each for each in stacks if each.name not in settled], lock=lock, after_a_kill=after_a_kill)
         if settled:
             show.say(f"{len(settled)} of {len(stacks)} stacks are as they were applied: not planned")
     handoff = handoff_of(workspace, published)
@@ -252,13 +275,14 @@ def _released(
     return Deployed(planned=planned, outputs=outputs, rollouts=rollouts, release=number, answers=answers)
 
 
-def _tell_of_interrupted(releases: Ledger, show: Reporter) -> None:
+def _tell_of_interrupted(releases: Ledger, show: Reporter) -> bool:
     row = interrupted(releases)
     if row:
         show.note(
             f"warning: release {row.id} ({row.kind}, {row.at}, by {row.by.arn}) was interrupted; this deploy takes its "
             f"place\nhint: to finish exactly that one instead, run `invoke deploy --env {row.env} --resume`"
         )
+    return row is not None
 
 
 def _publisher(workspace: Workspace, aws: Aws) -> S3Publisher:

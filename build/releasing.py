@@ -84,6 +84,7 @@ def _roll_out(
         functions=estate.aws.client("lambda"),
         invoker=estate.aws.invoker,
         cloudwatch=partial(estate.aws.client, "cloudwatch"),
+        codedeploy=partial(estate.aws.client, "codedeploy"),
         on_progress=estate.show.say,
         check=lease.check,
     )

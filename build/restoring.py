@@ -17,7 +17,7 @@ from build.release.lease import Lease
 from build.release.publishers import Publisher
 from build.release.rollback import Return, chosen, go_back, target_of
 from build.release.rows import FINISHED, RESTORE, RETURNED, ROLLBACK, UNFINISHED, Release
-from build.releasing import released
+from build.releasing import interrupted, released
 from build.results import Planned, Rollout
 
 
@@ -110,10 +110,11 @@ def _applied(
     retried: Collection[str] = (),
 ) -> tuple[Rollout, ...]:
     """Plan and apply what ``recorded`` holds, as the release ``row``."""
-    newest = ledger(estate.workspace, estate.aws).newest()
+    releases = ledger(estate.workspace, estate.aws)
+    newest = releases.newest()
     with estate.show.stage("plan"):
         stacks = estate.recorded(recorded)
-        plans = estate.plan(stacks, lock=True)
+        plans = estate.plan(stacks, lock=True, after_a_kill=interrupted(releases) is not None)
     planned = Planned(
         workspace=estate.workspace,
         published=(),

@@ -124,6 +124,16 @@ class DeployedFunction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentGroup:
+    """Where CodeDeploy shifts the callers of one function."""
+
+    application: str
+    name: str
+    hooks: Mapping[str, str]
+    """What the function is called that CodeDeploy asks, by lifecycle event."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outputs:
     """What an apply leaves for the roll-out."""
 
@@ -134,6 +144,8 @@ class Outputs:
     """One for each stack that has routes."""
     alarms: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Names of each function's alarms, by its name; without those that have none."""
+    deployment_groups: Mapping[str, DeploymentGroup] = field(default_factory=dict)
+    """Of each function that CodeDeploy shifts, by its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

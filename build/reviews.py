@@ -3,7 +3,8 @@
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,18 @@ from build.local.importing import code_of_release, race
 from build.model import FunctionSpec, Target
 from build.project.profiles import host_architecture
 from build.release.aws import Aws, asking
+from build.release.rows import Release
+from build.release.strays import CODE, Differing, Stray
 from build.report import Reporter
 from build.results import Plan, Planned, PublishedArtifact
-from build.review.changes import ImportTime
+from build.review.changes import Change, ImportTime
+from build.review.drift import has_foreign_code
 from build.review.markdown import markdown
 from build.review.page import page
 from build.review.reviewing import review_of
+from build.review.rules import reasons_of, worst
 from build.review.shapes import to_json
-from build.review.words import Review
+from build.review.words import Drift, Review
 from build.rules.arns import FOREIGN_LAYER
 from build.store.objects import Store
 
@@ -62,8 +67,69 @@ def judged(planned: Planned, newest: Mapping[str, Any] | None) -> tuple[str, str
     return made.digest, str(made.verdict)
 
 
-def drift(plans: Iterable[Plan], newest: Mapping[str, Any]) -> Review:
-    """Return a review of ``plans`` of what was released already: its drift is all there is to it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drifted:
+    """What is otherwise than the ledger, and the states, say."""
+
+    last: Release
+    """The newest release, however it ended."""
+    code: tuple[Differing, ...]
+    """Code and aliases, against the ledger."""
+    configuration: tuple[Drift, ...]
+    """What Terraform finds."""
+    strays: tuple[Stray, ...]
+    """What carries our tags, and is in no state."""
+    review: Review
+    """Shows all of it as drift."""
+
+
+def drift(
+    plans: Iterable[Plan], rows: Sequence[Release], newest: Release, code: Iterable[Differing], strays: Iterable[Stray]
+) -> Drifted:
+    """Return what is otherwise than ``newest`` left it; ``plans`` are of what was released already."""
+    made = _drift_of_plans(plans, newest.to_json())
+    code, strays = tuple(code), tuple(strays)
+    foreign = {each.subject for each in made.drift if has_foreign_code(each)}
+    found = [*_drift_of_code(code, foreign), *_drift_of_strays(strays), *made.drift]
+    review = replace(made, drift=tuple(found))
+    reasons = reasons_of(review, made.reasons)
+    review = replace(review, reasons=reasons, verdict=worst(reasons))
+    return Drifted(last=rows[-1], code=code, configuration=made.drift, strays=strays, review=review)
+
+
+def _drift_of_code(code: Iterable[Differing], foreign: Collection[str]) -> Iterator[Drift]:
+    for each in code:
+        subject = f"functions/{each.function}"
+        if each.what == CODE and subject in foreign:
+            continue  # Terraform has seen it, too
+        yield Drift(
+            subject=subject,
+            address=each.place,
+            kind="function" if each.what == CODE else "alias",
+            name=each.place,
+            change=Change.CHANGED if each.what else Change.REMOVED,
+            attributes=(each.what,) if each.what else (),
+            is_undone=False,
+        )
+
+
+def _drift_of_strays(strays: Iterable[Stray]) -> Iterator[Drift]:
+    for each in strays:
+        if each.is_sure:
+            kind = each.arn.split(":")[2]
+            change = Change.ADDED
+            yield Drift(
+                subject=each.arn,
+                address=each.arn,
+                kind=kind,
+                name=each.arn.rpartition(":")[2],
+                change=change,
+                attributes=(),
+                is_undone=False,
+            )
+
+
+def _drift_of_plans(plans: Iterable[Plan], newest: Mapping[str, Any]) -> Review:
     return review_of(
         plans={plan.stack: plan.document for plan in plans},
         after=newest["handoff"],

@@ -4,7 +4,7 @@ locals {
   prefix = "${var.name}-${var.env}"
 
   # Built from names, not read from resources: a plan then shows a new role's whole policy.
-  arn_prefix = { for service in ["dynamodb", "ec2", "kinesis", "lambda", "logs", "sqs"] :
+  arn_prefix = { for service in ["codedeploy", "dynamodb", "ec2", "kinesis", "lambda", "logs", "sqs"] :
     service => "arn:${data.aws_partition.this.partition}:${service}:${var.region}:${var.account_id}"
   }
 
@@ -63,6 +63,10 @@ locals {
         condition = { StringEquals = { "elasticfilesystem:AccessPointArn" = try(lookup(local.filled, f.file_system.arn, f.file_system.arn), "") } }
       },
       { actions = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], resources = f.tracing ? ["*"] : [] }, # AWS takes no narrower one
+      {
+        actions   = ["codedeploy:PutLifecycleEventHookExecutionStatus"]
+        resources = [for asking, hooks in local.hooks : "${local.arn_prefix.codedeploy}:deploymentgroup:${local.application}/${local.prefix}-${asking}" if contains(values(hooks), name)]
+      },
     ],
     [for p in f.permissions : { actions = p.actions, resources = [for arn in p.resources : lookup(local.filled, arn, arn)] }],
   ) : statement if length(statement.resources) > 0] }

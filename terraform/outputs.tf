@@ -13,6 +13,11 @@ output "custom" {
   }
 }
 
+output "deployment_groups" {
+  description = "What CodeDeploy has to be told to shift a function's callers, by its folder's name; without those that we shift."
+  value       = try(module.codedeploy_application[0].groups, {})
+}
+
 output "functions" {
   description = "By folder name: what the roll-out and the verbs that watch a function need."
   value = { for name, f in module.lambda_function : name => {

@@ -120,6 +120,13 @@ variable "functions" {
       duration_percent = number
       dead_letters     = number
     })
+    codedeploy = object({ # null: the roll-out itself shifts the callers
+      strategy    = string
+      percent     = number
+      minutes     = number
+      before_hook = string # key of this map; null: nobody is asked
+      after_hook  = string
+    })
     triggers = object({
       http = map(object({   # by route
         authorizer = string # key of var.http_api.authorizers, "iam", or null: anybody
@@ -249,6 +256,15 @@ variable "functions" {
     condition = alltrue([for f in var.functions : f.file_system == null || f.network != null])
     error_message = "A function with a file system needs network, got none for ${join(", ", [
       for name, f in var.functions : name if f.file_system != null && f.network == null
+    ])}."
+  }
+
+  validation {
+    condition = alltrue(flatten([for f in var.functions : [for hook in compact(f.codedeploy == null ? [] : [f.codedeploy.before_hook, f.codedeploy.after_hook]) :
+      contains(keys(var.functions), hook)
+    ]]))
+    error_message = "A hook must be one of the hand-off's functions (${join(", ", keys(var.functions))}), got ${join("; ", [
+      for name, f in var.functions : "${name}: ${join(", ", compact([f.codedeploy.before_hook, f.codedeploy.after_hook]))}" if f.codedeploy != null
     ])}."
   }
 

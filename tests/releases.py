@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from build.release.rows import DEPLOY, FINISHED, Pointed, Recorded, Release
+from build.digest import Digest
+from build.model import Architecture, Artifact
+from build.release.rows import DEPLOY, FAILED, FINISHED, RETURNED, ROLLBACK, Pointed, Recorded, Release
+from build.results import PublishedArtifact
 
 ROW: dict[str, Any] = {
     "id": "",
@@ -24,12 +28,41 @@ def release(number: int | str = "", **given: Any) -> Release:
     return Release(**{"outcome": FINISHED, **ROW, "id": str(number), **given})
 
 
-def recorded(digit: str, **distributions: str) -> Recorded:
-    """Return an artifact whose digest is one hex digit, again and again."""
-    digest = digit * 64
-    return Recorded(
-        digest=f"sha256:{digest}", key=f"functions/orders/{digest}.zip", size_bytes=2000, distributions=distributions
+def old_row(name: str, **digits: str) -> dict[str, Any]:
+    """Return a row as the first schema wrote it; the digests of its functions are one hex digit, again and again."""
+    functions = {
+        each: {"artifact": {"digest_hex": digit * 64, "key": f"functions/{each}/{digit * 64}.zip", "size_bytes": 2000}}
+        for each, digit in digits.items()
+    }
+    versions = dict.fromkeys(digits, "1")
+    return {**ROW, "id": name, "handoff": {"functions": functions}, "versions": versions, "live": versions}
+
+
+def recorded(digit: str, *, digest: str = "", **distributions: str) -> Recorded:
+    """Return an artifact whose digest is one hex digit, again and again, unless it is given."""
+    hex_digits = digest or digit * 64
+    key = f"functions/orders/{hex_digits}.zip"
+    return Recorded(digest=f"sha256:{hex_digits}", key=key, size_bytes=2000, distributions=distributions)
+
+
+def published(identity: str, key: str, *architectures: Architecture) -> PublishedArtifact:
+    """Return an artifact that is nowhere, as the hand-off needs it."""
+    digest = Digest.of_bytes(key.encode())
+    artifact = Artifact(
+        identity=identity,
+        key=key,
+        architectures=architectures,
+        path=Path("x"),
+        digest=digest,
+        size_bytes=4,
+        unzipped_bytes=4,
+        source_bytes=4,
+        bytecode_bytes=0,
+        saved={},
+        distributions=(),
+        changed=False,
     )
+    return PublishedArtifact(artifact=artifact, location=f"{identity}/{digest.hex}.zip", uploaded=False)
 
 
 def timed(number: int, *, day: float, took_s: float = 60, kind: str = DEPLOY, **given: Any) -> Release:
@@ -48,3 +81,26 @@ def live(was: str, now: str, published: str = "") -> Mapping[str, Any]:
         "live": {"orders": now},
         "versions": {"orders": published or now},
     }
+
+
+def history(count: int) -> tuple[Release, ...]:
+    """Return the releases of eleven weeks: most finish, some fail, go back by themselves, or are taken back."""
+    rows: list[Release] = []
+    version = 1
+    for number in range(1, count + 1):
+        when: dict[str, Any] = {"day": 77 * (number - 1) / count, "took_s": 40 + number % 7}
+        was, new = str(version), str(version + 1)
+        artifacts = {"functions/orders": recorded("abcdef"[number % 6], pandas=f"3.{number // 7}", six="1.17.0")}
+        row: dict[str, Any] = {"artifacts": artifacts, "locks": {"functions/orders": f"sha256:{number // 7}"}}
+        if number % 11 == 5:
+            rows.append(timed(number, **when, **row, **live(was, was), outcome=FAILED, error="apply failed"))
+        elif number % 13 == 6:
+            error = "orders: its alarm went off"
+            rows.append(timed(number, **when, **row, **live(was, was, new), outcome=RETURNED, error=error))
+        elif number % 9 == 8:
+            target = [each for each in rows if each.is_settled][-2]
+            rows.append(timed(number, **when, **live(was, str(version - 1), was), kind=ROLLBACK, of=target.id))
+        else:
+            version += 1
+            rows.append(timed(number, **when, **row, **live(was, new)))
+    return tuple(rows)

@@ -35,6 +35,7 @@ _INTERFACES = tuple(
         "UnassignPrivateIpAddresses",
     )
 )
+_DECIDE = "codedeploy:PutLifecycleEventHookExecutionStatus"
 _TRACE = ("xray:PutTelemetryRecords", "xray:PutTraceSegments")
 
 
@@ -65,6 +66,7 @@ def statements_of(function: FunctionSpec, workspace: Workspace) -> tuple[Stateme
         *_secrets(function, workspace),
         *_network(function, workspace),
         _statement("tracing", _TRACE, ["*"] if function.options.tracing else []),
+        _statement("its word to CodeDeploy", (_DECIDE,), _decided_by(function, workspace)),
     ]
     return tuple(statement for statement in made if statement.resources)
 
@@ -124,6 +126,15 @@ def _secrets(function: FunctionSpec, workspace: Workspace) -> Iterator[Statement
     )
     keys = [*(each.kms_key_arn for each in secrets), options.kms_key_arn]
     yield _statement("its secrets", ("kms:Decrypt",), dict.fromkeys(filled(key) for key in keys if key))
+
+
+def _decided_by(hook: FunctionSpec, workspace: Workspace) -> Iterator[str]:
+    """Yield the deployment group of each function that asks ``hook``."""
+    application = "_".join(filter(None, (workspace.prefix, hook.options.stack)))
+    for function in sorted(workspace.functions, key=lambda function: function.name):
+        if hook.name in function.options.rollout.hooks.values():
+            group = f"{application}/{workspace.function_name(function.name)}"
+            yield _arn(workspace, "codedeploy", f"deploymentgroup:{group}")
 
 
 def _network(function: FunctionSpec, workspace: Workspace) -> Iterator[Statement]:

@@ -71,6 +71,8 @@ def progress(event: dict[str, Any]) -> str | None:
         return str(event["@message"])
     if kind == "diagnostic" and event["diagnostic"]["severity"] == "warning":
         return f"warning: {'; '.join(line.strip() for line in _diagnostic(event['diagnostic']).lines[:2])}"
+    if kind == "state_lock_acquire":  # said when it takes longer than a moment
+        return "waiting for another terraform, which holds the lock of the state"
     if kind == "log" and "Interrupt received" in event["@message"]:
         return "interrupted: Terraform stops what it does, writes its state and frees the lock"
     hook = event.get("hook", {})

@@ -22,7 +22,7 @@ from build.infra.binary import terraform_binary
 from build.infra.diagnostics import Listener, Run
 from build.infra.mirrors import provider_source
 from build.process import Completed, Follower, Runner, follow, run
-from build.results import DeployedFunction, Outputs, Plan, ResourceChange
+from build.results import DeployedFunction, DeploymentGroup, Outputs, Plan, ResourceChange
 
 BOOTSTRAP_KEY = "bootstrap/terraform.tfstate"
 """Where the state of terraform/bootstrap/ is, in the env's state bucket."""
@@ -30,8 +30,6 @@ BOOTSTRAP_KEY = "bootstrap/terraform.tfstate"
 _PARALLELISM = 30
 """Terraform's 10 would leave it idle: the provider waits 25 s for every queue it makes."""
 
-_LOCK_WAIT = "60s"
-"""An apply whose deploy was killed goes on to its end: the next one waits for it a while."""
 _GOGC = "400"
 """Go collects garbage less often: a plan took 4.9 s instead of 6.6 s, `show` 3.3 s instead of 4.4 s, for 45 MB more."""
 
@@ -108,11 +106,12 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
         )
         stamp.write_text(wanted, "utf-8")
 
-    def plan(self, handoff: Path, *, destroy: bool = False, lock: bool = True) -> Plan:
+    def plan(self, handoff: Path, *, destroy: bool = False, lock: bool = True, wait_s: int = 0) -> Plan:
         """Plan what makes the env equal to ``handoff``, or, with ``destroy``, what removes all of it.
 
         Saves the plan under .artifacts/<env>/ and starts the log anew; changes nothing. A plan that
-        nobody will apply needs no ``lock`` of the state: it then only reads, and leaves nothing behind.
+        nobody will apply needs no ``lock`` of the state: it then only reads, and leaves nothing behind. A lock that
+        another holds is waited for, ``wait_s`` at most.
         A destroy, too, looks for every artifact that ``handoff`` names: give it an empty one.
         """
         self.log.unlink(missing_ok=True)
@@ -125,7 +124,7 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
             var_file=[*self._var_files, str(handoff.resolve())],
             destroy=IsFlagged if destroy else None,
             lock=None if lock else False,
-            lock_timeout=_LOCK_WAIT if lock else None,
+            lock_timeout=f"{wait_s}s" if wait_s else None,
             parallelism=_PARALLELISM,
             input=False,
         )
@@ -140,9 +139,7 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
     def apply(self, plan: Plan) -> None:
         """Apply the saved ``plan`` and nothing else."""
         self.init()
-        self._terraform(
-            "apply", str(plan.path.resolve()), parallelism=_PARALLELISM, input=False, lock_timeout=_LOCK_WAIT
-        )
+        self._terraform("apply", str(plan.path.resolve()), parallelism=_PARALLELISM, input=False)
 
     def values(self) -> dict[str, Any]:
         """Return the root's outputs by name, as the last apply left them; none before the first."""
@@ -251,6 +248,9 @@ def outputs_of(values: Mapping[str, Any]) -> Outputs:
         layers=values.get("layers", {}),
         http_api_urls=(url,) if url else (),
         alarms=values.get("alarms", {}),
+        deployment_groups={
+            name: DeploymentGroup(**group) for name, group in values.get("deployment_groups", {}).items()
+        },
     )
 
 

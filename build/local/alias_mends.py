@@ -111,6 +111,12 @@ def keep_provisioned_concurrency() -> Iterator[Undo]:
         }
         return 202, {"status": 202}, json.dumps(configs[qualifier])
 
+    def list_provisioned_concurrency_configs(self: Any) -> Any:
+        function = self.backend.get_function(_function_name(self))
+        configs = self.backend._lambdas._functions[function.function_name].get("provisioned", {})
+        listed = [{**each, "FunctionArn": f"{function.function_arn}:{name}"} for name, each in configs.items()]
+        return 200, {}, json.dumps({"ProvisionedConcurrencyConfigs": listed})
+
     def delete_provisioned_concurrency_config(self: Any) -> Any:
         configs, qualifier = _provisioned(self)
         configs.pop(qualifier, None)
@@ -121,6 +127,7 @@ def keep_provisioned_concurrency() -> Iterator[Undo]:
     yield lambda: urls.url_paths.pop(path)
     yield add_action(LambdaResponse, get_provisioned_concurrency_config)
     yield add_action(LambdaResponse, put_provisioned_concurrency_config)
+    yield add_action(LambdaResponse, list_provisioned_concurrency_configs)
     yield add_action(LambdaResponse, delete_provisioned_concurrency_config)
 
 

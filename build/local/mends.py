@@ -7,7 +7,7 @@ moto 5.2.5.
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from build.local import alias_mends, lambda_mends, service_mends, storage_mends
+from build.local import alias_mends, codedeploy_mends, lambda_mends, service_mends, storage_mends
 from build.local.patching import Undo
 
 MENDS: tuple[Callable[[], Iterator[Undo]], ...] = (
@@ -34,6 +34,11 @@ MENDS: tuple[Callable[[], Iterator[Undo]], ...] = (
     service_mends.change_stages,
     service_mends.tag_new_streams,
     service_mends.tag_scalable_targets,
+    codedeploy_mends.keep_deployment_configs,
+    codedeploy_mends.change_deployment_groups,
+    codedeploy_mends.begin_deployments,
+    codedeploy_mends.shift_callers,
+    codedeploy_mends.stop_deployments,
 )
 
 

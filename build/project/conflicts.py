@@ -20,6 +20,7 @@ def conflicts(workspace: Workspace) -> Iterator[str]:
     yield from _same_names(workspace)
     yield from _same_buckets(workspace.functions)
     yield from _same_priorities(workspace.functions)
+    yield from _hooks(workspace.functions)
 
 
 def _same_routes(functions: Iterable[FunctionSpec]) -> Iterator[str]:
@@ -119,6 +120,21 @@ def _same_priorities(functions: Iterable[FunctionSpec]) -> Iterator[str]:
             if (owner, name) != (function, rule.name):
                 taken = f"priority {rule.priority} of the listener is taken by `{name}` of {_of(owner, function)}"
                 yield f"{function.identity}/function.toml: triggers.load_balancer `{rule.name}`: {taken}"
+
+
+def _hooks(functions: Iterable[FunctionSpec]) -> Iterator[str]:
+    """Yield what is wrong with hooks, whose roles name the deployment groups they decide about: in the same state."""
+    by_name = {function.name: function for function in functions}
+    for function in by_name.values():
+        for key, name in function.options.rollout.hooks.items():
+            place, hook = f"{function.identity}/function.toml: rollout.{key}", by_name.get(name)
+            if hook is None:
+                yield f"{place}: expected a folder under functions/, got `{name}`{did_you_mean(name, by_name)}"
+            elif hook is function:
+                yield f"{place}: expected another function than the one it decides about, got `{name}`"
+            elif hook.options.stack != function.options.stack:
+                expected = f"expected one of the same stack, {_stack(function)}"
+                yield f"{place}: {expected}, got `{name}` of {_stack(hook)}"
 
 
 def _of(owner: FunctionSpec, reader: FunctionSpec) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from build.model import FunctionSpec, Workspace
+from build.options import CODEDEPLOY
 from build.rules import quotas
 from build.rules.words import kebab_problem
 from build.triggers import QueueTrigger
@@ -61,9 +62,17 @@ def aws_names(workspace: Workspace) -> Iterator[AwsName]:
         yield function_name(workspace.prefix, function.name)
         yield from _queues(workspace, function)
         yield from _others(workspace, function)
+        yield from _deployments(workspace, function)
     for layer in workspace.layers:
         longest = max((f"{workspace.prefix}-{layer.name}{ending}" for ending in _PER_ARCHITECTURE), key=len)
         yield AwsName(place=layer.identity, service="layer", what="layer", name=longest, most=quotas.LAYER_NAME_CHARS)
+
+
+def _deployments(workspace: Workspace, function: FunctionSpec) -> Iterator[AwsName]:
+    if function.options.rollout.by == CODEDEPLOY:
+        name = f"{workspace.function_name(function.name)}.codedeploy"
+        place = f"{function.identity}/function.toml: rollout.by"
+        yield AwsName(place=place, service="role", what="role of CodeDeploy", name=name, most=quotas.ROLE_NAME_CHARS)
 
 
 def _queues(workspace: Workspace, function: FunctionSpec) -> Iterator[AwsName]:

@@ -75,7 +75,7 @@ class Holdings:
         """Return the ids of the releases that tell of each thing, the oldest first; of a version: which code it has."""
         found: dict[Thing, list[str]] = {}
         for row in self.rows:
-            published = {Thing(VERSION, self.names[name], number) for name, number in row.versions.items()}
+            published = {Thing(VERSION, self.names[name], str(number)) for name, number in row.versions.items()}
             for thing in self.refers[row.id]:
                 if thing.kind != VERSION or thing in published:
                     found.setdefault(thing, []).append(row.id)
@@ -208,7 +208,7 @@ def _references(row: Release, names: Mapping[str, str]) -> Iterator[Thing]:
             yield Thing(VERSION, names[name], number)
     for artifact in artifacts_of(row).values():
         yield Thing(ARTIFACT, "", artifact.key)
-    for function in row.handoff["functions"].values():
+    for function in row.handoff.get("functions", {}).values():
         if uri := function.get("image_uri"):
             repository, _, digest = str(uri).partition("@")
             yield Thing(IMAGE, repository.partition("/")[2], digest)

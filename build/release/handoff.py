@@ -12,6 +12,7 @@ from typing import Any
 
 from build.digest import Digest
 from build.model import FunctionSpec, Workspace
+from build.options import CODEDEPLOY, Shifting
 from build.results import PublishedArtifact
 from build.triggers import Triggers
 
@@ -59,7 +60,8 @@ def environment_of(spec: FunctionSpec, digest: Digest, filled: Callable[[str], s
 
 def part_of(handoff: Handoff, stack: str, functions: Collection[str]) -> Handoff:
     """Return what of a whole env's ``handoff`` the state of ``stack`` holds, given the names of its ``functions``."""
-    mine = {name: each for name, each in handoff["functions"].items() if name in functions}
+    # What was recorded before there was the key has it not.
+    mine = {name: {"codedeploy": None, **each} for name, each in handoff["functions"].items() if name in functions}
     used = {layer for each in mine.values() for layer in each["layers"]}
     elsewhere = {layer for each in handoff["functions"].values() for layer in each["layers"]} - used
     kept = {key: each for key, each in handoff["layers"].items() if (key in used if stack else key not in elsewhere)}
@@ -105,9 +107,17 @@ def _function(
         "log_retention_days": spec.log_retention_days,
         "reserved_concurrency": spec.reserved_concurrency,
         **_without(_plain(spec.options, workspace.filled), "stack", "rollout"),
+        "codedeploy": _codedeploy(spec.options.rollout),
         "managed_policies": [_policy_arn(policy, workspace) for policy in spec.options.managed_policies],
         "triggers": _triggers(spec.triggers, workspace.filled),
     }
+
+
+def _codedeploy(rollout: Shifting) -> dict[str, Any] | None:
+    if rollout.by != CODEDEPLOY:
+        return None
+    hooks = {"before_hook": rollout.before_hook, "after_hook": rollout.after_hook}
+    return {"strategy": rollout.strategy, "percent": rollout.percent, "minutes": rollout.step_minutes, **hooks}
 
 
 def _policy_arn(policy: str, workspace: Workspace) -> str:

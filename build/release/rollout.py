@@ -9,7 +9,7 @@ from typing import Any
 
 from build.digest import Digest
 from build.errors import DriftError, RolledBackError
-from build.options import Shifting
+from build.options import CODEDEPLOY, Shifting
 from build.release.aws import asking
 from build.release.schedule import ALIAS, Move, Smoke
 from build.release.shifting import Shift, weights_of
@@ -55,6 +55,7 @@ def roll_out(
                 shifting=shiftings[name],
                 alarms=tuple(outputs.alarms.get(name, ())),
                 smoke=smokes.get(name),
+                group=outputs.deployment_groups.get(name) if shiftings[name].by == CODEDEPLOY else None,
             )
             moves.append(move)
         rollouts.append(Rollout(function=function, version=version, before=before, live=before if stays else version))

@@ -6,11 +6,10 @@ from graphlib import TopologicalSorter
 from itertools import groupby
 
 from build.options import Shifting
-from build.results import DeployedFunction
+from build.results import DeployedFunction, DeploymentGroup
 
 ALIAS = "live"
 EVERYBODY = 100
-_CANARY_MIN, _LINEAR_MIN = 5, 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +43,8 @@ class Move:
     shifting: Shifting
     alarms: tuple[str, ...]
     smoke: Smoke | None = None
+    group: DeploymentGroup | None = None
+    """Whose deployments move the callers; None where we do."""
 
     @property
     def name(self) -> str:
@@ -78,9 +79,14 @@ class Level:
     moves: tuple[Move, ...]
     """In the order of names."""
     moments: tuple[Moment, ...]
-    """In the order of time, the first at 0 s."""
+    """Of those that we move, in the order of time, the first at 0 s."""
     end_s: float
-    """When nobody watches any more, after the level began."""
+    """When nobody watches any more, after the level began; of those that we move."""
+
+    @property
+    def handed(self) -> tuple[Move, ...]:
+        """Those that CodeDeploy makes, in its own time."""
+        return tuple(move for move in self.moves if move.group)
 
 
 def steps_of(shifting: Shifting) -> tuple[Step, ...]:
@@ -88,11 +94,11 @@ def steps_of(shifting: Shifting) -> tuple[Step, ...]:
     percent = shifting.percent
     match shifting.strategy:
         case "canary":
-            hold_s = 60.0 * (shifting.minutes or _CANARY_MIN)
+            hold_s = 60.0 * (shifting.step_minutes)
             return (Step(at_s=0, percent=percent), Step(at_s=hold_s, percent=EVERYBODY))
         case "linear":
             shares = [*range(percent, EVERYBODY, percent), EVERYBODY]
-            every_s = 60.0 * (shifting.minutes or _LINEAR_MIN)
+            every_s = 60.0 * (shifting.step_minutes)
             return tuple(Step(at_s=number * every_s, percent=share) for number, share in enumerate(shares))
         case _:
             return (Step(at_s=0, percent=EVERYBODY),)
@@ -119,13 +125,14 @@ def levels_of(moves: Iterable[Move]) -> tuple[Level, ...]:
 
 
 def _level(moves: Sequence[Move]) -> Level:
+    ours = [move for move in moves if not move.group]
     steps = sorted(
-        ((step, move) for move in moves for step in steps_of(move.shifting)),
+        ((step, move) for move in ours for step in steps_of(move.shifting)),
         key=lambda each: (each[0].at_s, each[1].name),
     )
     moments = (
         Moment(at_s=at_s, shares=tuple((move, step.percent) for step, move in together))
         for at_s, together in groupby(steps, key=lambda each: each[0].at_s)
     )
-    end_s = max(end_of(move.shifting) for move in moves)
+    end_s = max((end_of(move.shifting) for move in ours), default=0.0)
     return Level(moves=tuple(moves), moments=tuple(moments), end_s=end_s)

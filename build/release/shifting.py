@@ -12,6 +12,7 @@ from typing import Any
 
 from build.errors import AwsError, SlipwayError
 from build.release.aws import asking
+from build.release.codedeploy import CodeDeploy, Deployment
 from build.release.schedule import ALIAS, EVERYBODY, Level, Move, levels_of, steps_of
 from build.release.smoke import Asker
 from build.release.watching import Clock, Watch, WentWrong, watches_of
@@ -33,6 +34,8 @@ class Shift:
     """Gives a client of Lambda that asks once and waits long, where there is something to ask."""
     cloudwatch: Callable[[], Any]
     """Gives a client of CloudWatch, where there is something to watch."""
+    codedeploy: Callable[[], Any]
+    """Gives a client of CodeDeploy, where it is to shift."""
     on_progress: Callable[[str], None]
     clock: Clock = time
     check: Callable[[], None] = lambda: None
@@ -61,13 +64,33 @@ class Shift:
         smoke.versions(level.moves)
         revisions = {move.name: move.revision for move in level.moves}
         began = self.clock.monotonic()
+        handed = [self._hand_over(move, begun) for move in level.handed]
         for moment in level.moments:
-            self._watch(watches, began + moment.at_s)
+            self._watch((*watches, *handed), began + moment.at_s)
             for move, percent in moment.shares:
                 begun[move.name] = move  # before it is asked for: the answer may be lost, or cut off by Ctrl-C
                 revisions[move.name] = self._move(move, percent, revisions[move.name])
             smoke.aliases(moment.complete)
-        self._watch(watches, began + level.end_s)
+        self._watch((*watches, *handed), began + level.end_s)
+        self._wait(handed, watches)
+        smoke.aliases(level.handed)
+        for each in handed:
+            self._watch(watches, (each.ended_at or began) + 60.0 * each.move.shifting.watch_minutes)
+
+    def _hand_over(self, move: Move, begun: dict[str, Move]) -> Deployment:
+        self.check()
+        running = self._codedeploy.running(move)
+        begun[move.name] = move
+        return running or self._codedeploy.begin(move)
+
+    def _wait(self, handed: Sequence[Deployment], watches: Sequence[Watch]) -> None:
+        """Wait until CodeDeploy has brought everybody."""
+        for each in handed:
+            each.look()
+        while any(each.ended_at is None for each in handed):
+            self.clock.sleep(_LOOK_S)
+            for watch in (*watches, *handed):
+                watch.look()
 
     def _watch(self, watches: Sequence[Watch], until: float) -> None:
         """Wait for ``until``; raise WentWrong as soon as one of ``watches`` does."""
@@ -80,6 +103,10 @@ class Shift:
             self.clock.sleep(min(left, _LOOK_S))
             for each in watches:
                 each.look()
+
+    @property
+    def _codedeploy(self) -> CodeDeploy:
+        return CodeDeploy(client=self.codedeploy(), clock=self.clock, say=self.on_progress)
 
     def _move(self, move: Move, percent: int, revision: str) -> str:
         self.check()
@@ -104,10 +131,12 @@ class Shift:
         for move in begun:
             self.on_progress(f"{move.title}: everybody back to version {move.before}")
             try:
+                if move.group:
+                    self._codedeploy.stop(move)
                 with asking(f"moving {move.title} back", hint="run it again"):
                     alias = self.functions.get_alias(FunctionName=move.function.function_name, Name=ALIAS)
                     now = alias["FunctionVersion"], weights_of(alias)
-                    if now in [_at(move, step.percent) for step in steps_of(move.shifting)]:
+                    if _is_ours(move, *now):
                         self._point(move, move.before, {}, alias["RevisionId"])
                     elif now != (move.before, {}):
                         stuck.append(f"{move.title}: somebody else moved it to version {now[0]}")
@@ -121,6 +150,13 @@ class Shift:
                 hint=f"see where they are with `invoke status --env {self.env}`, "
                 f"then go back with `invoke rollback --env {self.env}`",
             )
+
+
+def _is_ours(move: Move, version: str, weights: Mapping[str, float]) -> bool:
+    """Tell whether an alias is where a step of ``move`` leaves it; the size of CodeDeploy's steps is its own."""
+    if move.group and version == move.before:
+        return weights.keys() == {move.after}
+    return (version, weights) in [_at(move, step.percent) for step in steps_of(move.shifting)]
 
 
 def weights_of(alias: Mapping[str, Any]) -> dict[str, float]:

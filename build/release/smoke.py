@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -62,24 +63,26 @@ class Asker:
         for move in asked:
             self.say(f"{_whom(move, by_alias=by_alias)}: asking {EVENT}")
         wrong: dict[str, list[str]] = {}
+        over = threading.Event()
         pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="smoke")
         try:
-            answers = {pool.submit(self._facts, move, client, by_alias=by_alias): move.name for move in asked}
+            answers = {pool.submit(self._facts, move, client, over, by_alias=by_alias): move.name for move in asked}
             for answer in as_completed(answers):
                 if facts := answer.result():
                     wrong[answers[answer]] = facts
                     if by_alias:
                         break
         finally:
+            over.set()
             pool.shutdown(wait=False, cancel_futures=True)  # whoever presses Ctrl-C waits for no answer
         if wrong:
             facts = [fact for name in sorted(wrong) for fact in wrong[name]]
             raise WentWrong("smoke events got other answers than expected", facts, function=min(wrong))
 
-    def _facts(self, move: Move, client: Any, *, by_alias: bool) -> list[str]:
+    def _facts(self, move: Move, client: Any, over: threading.Event, *, by_alias: bool) -> list[str]:
         """Return what is wrong with the answer, and what was logged meanwhile; nothing if all is well."""
         assert move.smoke
-        answer = self._answer(move, move.smoke.event, client, by_alias=by_alias)
+        answer = self._answer(move, move.smoke.event, client, over, by_alias=by_alias)
         if answer.version != move.after:
             wrong = [f"expected version {move.after} to answer, got version {answer.version} after {_SETTLES_S:.0f} s"]
         elif answer.error:
@@ -89,13 +92,13 @@ class Asker:
         whom = _whom(move, by_alias=by_alias)
         return [*(f"{whom}, {EVENT}: {line}" for line in wrong), *(_log(answer.log_tail) if wrong else ())]
 
-    def _answer(self, move: Move, event: bytes, client: Any, *, by_alias: bool) -> Answer:
-        """Ask until the new version is who answers."""
+    def _answer(self, move: Move, event: bytes, client: Any, over: threading.Event, *, by_alias: bool) -> Answer:
+        """Ask until the new version is who answers, or nobody waits for it any more."""
         until = self.clock.monotonic() + _SETTLES_S
         qualifier = ALIAS if by_alias else move.after
         while True:
             answer = call(move.name, move.function.function_name, (EVENT, event), client, qualifier=qualifier)
-            if answer.version == move.after or not by_alias or self.clock.monotonic() >= until:
+            if answer.version == move.after or not by_alias or over.is_set() or self.clock.monotonic() >= until:
                 return answer
             self.clock.sleep(_AGAIN_S)
 

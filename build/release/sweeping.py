@@ -1,4 +1,4 @@
-"""Looks what an env has piled up, and takes away what may go. What AWS does not let go is told when the rest is gone."""
+"""Looks what an env has piled up, and takes away what may go. What AWS does not let go keeps nothing else."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -45,7 +45,7 @@ def holdings(workspace: Workspace, aws: Aws, rows: Sequence[Release], now: datet
     """Return all that releases of the env have left behind; ``rows`` are the whole ledger."""
     functions = aws.client("lambda")
     deployed_ever = {
-        name for row in rows for name in (*row.handoff["functions"], *row.versions, *row.live, *row.before)
+        name for row in rows for name in (*row.handoff.get("functions", ()), *row.versions, *row.live, *row.before)
     }
     names = {name: workspace.function_name(name) for name in sorted(deployed_ever)}
     found = deployed(names, functions)
@@ -58,7 +58,10 @@ def holdings(workspace: Workspace, aws: Aws, rows: Sequence[Release], now: datet
             things={
                 **dict(_versions(names, found)),
                 **dict(
-                    _layers({f"{workspace.prefix}-{key}" for row in rows for key in row.handoff["layers"]}, functions)
+                    _layers(
+                        {f"{workspace.prefix}-{key}" for row in rows for key in row.handoff.get("layers", ())},
+                        functions,
+                    )
                 ),
                 **dict(_artifacts(aws)),
                 **dict(_images(workspace, aws, rows)),
@@ -256,7 +259,7 @@ def _images(workspace: Workspace, aws: Aws, rows: Iterable[Release]) -> Iterator
     named = {
         f"{workspace.prefix}/{name}"
         for row in rows
-        for name, function in row.handoff["functions"].items()
+        for name, function in row.handoff.get("functions", {}).items()
         if function.get("image_uri")
     }
     for repository in sorted(named):

@@ -128,6 +128,10 @@ SECURITY_GROUPS = 5
 MANAGED_POLICIES = 10
 """Of one role."""
 
+# https://docs.aws.amazon.com/codedeploy/latest/userguide/limits.html
+SHIFTING_MIN = 2880
+"""Between the first and the last step of one deployment."""
+
 # https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html
 TAGS = 50
 TAG_KEY_CHARS = 128

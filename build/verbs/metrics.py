@@ -41,7 +41,8 @@ def metrics(root: Path, env: str, *, since: str, as_json: bool, as_html: bool) -
 
 def _print(figures: Figures) -> None:
     for each in headlines(figures):
-        meaning = fill(each.meaning, _WIDTH, initial_indent="    ", subsequent_indent="    ")
+        indent = " " * 4
+        meaning = fill(each.meaning, _WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
         sys.stdout.write(f"{each.title}: {each.value}\n{meaning}\n")
     if figures.stages:
         _line("\nStages")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from build import report
 from build.digest import Digest
-from build.errors import DriftError, InputError
+from build.errors import InputError
 from build.inspection.differences import Difference
 from build.project.discovery import discover
 from build.release.aws import Aws
@@ -21,7 +21,7 @@ def releases(root: Path, env: str, *, as_json: bool) -> None:
     workspace = discover(root, env)
     rows = [*reversed(recording.ledger(workspace, pipeline.reach(workspace)).rows())]
     if as_json:
-        report.print_json([row.to_json() for row in rows])
+        report.print_json([masked(row) for row in rows])
         return
     newest = next((row.live for row in rows if row.is_settled), {})
     report.print_table(
@@ -69,9 +69,8 @@ def diff(root: Path, env: str, old: str, new: str, *, as_json: bool) -> None:
     before, after = (named(rows, wanted, env).release for wanted in (old, new))
     found = compare(before, after)
     changed = [place for place, part in found.parts.items() if part.before and part.after and part.has_other_code]
-    files = {}
+    store, files = Store(workspace.generated / "store"), {}
     with show.stage("compare"):
-        store = Store(workspace.generated / "store")
         for place in changed:
             show.say(place)
             files[place] = _inside([artifacts_of(each)[place] for each in (before, after)], aws, store)
@@ -79,7 +78,7 @@ def diff(root: Path, env: str, old: str, new: str, *, as_json: bool) -> None:
         inside = {place: each.to_json() if each else None for place, each in files.items()}
         report.print_json({**found.to_json(), "files": inside})
     else:
-        print_comparison(found, files, env)
+        print_comparison(found, files, rows, env)
 
 
 def _inside(artifacts: Sequence[Recorded], aws: Aws, store: Store) -> Difference | None:
@@ -115,23 +114,3 @@ def rollback(root: Path, env: str, *, to: str, only: str, full: bool, allow_dele
     report.print_table(("function", "was", "is"), rows)
     kept = "everything is" if full else "code and settings of these functions are"
     show.note(f"{kept} as release {release.id} left it{'' if full else '; roles, triggers and the rest stay'}")
-
-
-def drift(root: Path, env: str, *, as_json: bool) -> None:
-    """Say what is otherwise than the newest release left it; raise DriftError if anything is."""
-    from build import pipeline, reviews
-    from build.review.shapes import to_json
-
-    workspace, show = discover(root, env), report.Reporter()
-    with pipeline.alone(workspace):
-        made = pipeline.drift(workspace, show)
-        reviews.write(made, workspace.env_folder, "drift")
-    if as_json:
-        report.print_json(to_json(made)["drift"])
-    if made.drift:
-        raise DriftError(
-            f"{env} is not as release {made.running.id if made.running else ''} left it",
-            facts=[f"{each.address}: {each.change} {', '.join(each.attributes)}".rstrip() for each in made.drift],
-            hint=f"see .artifacts/{env}/drift.md; `invoke deploy --env {env}` puts it back as this checkout has it",
-        )
-    show.note("no drift")

@@ -22,10 +22,10 @@ def print_release(found: Named, rows: Sequence[Release]) -> None:
     release = found.release
     _print(_about(found))
     _table(("stage", "took", ""), _stages(release), right=("took",))
-    made = ("artifact", "distributions", "size")
-    functions = ("function", "was", "live", "published", *made, "stack")
-    _table(functions, _functions(release, rows), right=("distributions", "size"))
-    _table(("layer", *made), _layers(release), right=("distributions", "size"))
+    right = ("distributions", "size")
+    functions = ("function", "was", "live", "published", "its artifact", *right, "stack")
+    _table(functions, _functions(release, rows), right=right)
+    _table(("layer", "artifact", *right), _layers(release), right=right)
     plans = [
         (stack or "the env's own", str(each.changes), _short(each.digest)) for stack, each in release.plans.items()
     ]
@@ -96,21 +96,30 @@ def _made(release: Release, place: str) -> _Row:
     return _short(artifact.digest), count, report.megabytes(artifact.size_bytes)
 
 
-def print_comparison(found: Comparison, files: Mapping[str, Difference | None], env: str) -> None:
+def print_comparison(
+    found: Comparison, files: Mapping[str, Difference | None], rows: Sequence[Release], env: str
+) -> None:
     """Print what differs; ``files`` has by place how artifacts differ inside, None where one of two is gone."""
     head = f"release {found.old} → {found.new} of {env}"
     _print([f"{head}: nothing differs"] if found.is_empty else [head])
     for place, part in found.parts.items():
         _print(["", *_part(place, part)])
         _print(f"  {line}" for line in _inside(part, files, place))
+    if found.live:
+        _print(["", "callers reach version", *(f"  {_step(each)}{_origin(each, found, rows)}" for each in found.live)])
     for title, steps in (
-        ("callers reach version", found.live),
         ("stacks", found.stacks),
         ("locks", found.locks),
         ("tools", found.tools),
     ):
         if steps:
             _print(["", title, *(f"  {_step(each)}" for each in steps)])
+
+
+def _origin(step: Step, found: Comparison, rows: Sequence[Release]) -> str:
+    """Return which release the version comes from, if that is another one than the one that is looked at."""
+    origin = origin_of(rows, step.name, step.after) if step.after else ""
+    return f", of release {origin}" if origin not in {"", found.new} else ""
 
 
 def _part(place: str, part: Part) -> Iterator[str]:
@@ -147,7 +156,7 @@ def _inside(part: Part, files: Mapping[str, Difference | None], place: str) -> I
     yield from (_file(each) for each in own[:_MOST_FILES])
     rest = len(inside.files) - len(own[:_MOST_FILES])
     if rest:
-        yield f"and {rest} files more, those of distributions and bytecode included"
+        yield f"and {rest} more, those of distributions and bytecode included"
 
 
 def _file(change: FileChange) -> str:

@@ -157,9 +157,23 @@ resource "aws_iam_policy" "boundary" {
         Sid    = "NoFunctions"
         Effect = "Deny"
         Action = [
-          "lambda:Add*", "lambda:Create*", "lambda:Delete*", "lambda:Publish*", "lambda:Put*", "lambda:Remove*", "lambda:Update*",
+          "lambda:Add*", "lambda:Create*", "lambda:Delete*", "lambda:Publish*", "lambda:Put*", "lambda:Remove*",
+          "lambda:UpdateCode*", "lambda:UpdateEvent*", "lambda:UpdateFunction*",
         ]
         Resource = "*"
+      },
+      {
+        Sid       = "AliasesByCodeDeployAlone" # by roles that are passed to nobody else: roles.tf
+        Effect    = "Deny"
+        Action    = "lambda:UpdateAlias"
+        Resource  = "*"
+        Condition = { ArnNotLike = { "aws:PrincipalArn" = local.codedeploys_roles } }
+      },
+      {
+        Sid         = "NoAliasesOfOthers"
+        Effect      = "Deny"
+        Action      = "lambda:UpdateAlias"
+        NotResource = local.made.functions
       },
       {
         Sid      = "NeitherStateNorReleases"

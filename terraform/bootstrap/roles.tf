@@ -17,6 +17,8 @@ locals {
     apis       = [for path in ["/apis", "/apis/*", "/domainnames", "/domainnames/*", "/tags/*"] : "arn:${local.partition}:apigateway:${var.region}::${path}"]
     dashboards = ["arn:${local.partition}:cloudwatch::${var.account_id}:dashboard/${local.prefix}", "arn:${local.partition}:cloudwatch::${var.account_id}:dashboard/${local.prefix}_*"]
     buckets    = ["arn:${local.partition}:s3:::${local.prefix}-*-${var.account_id}"]
+    configs    = ["arn:${local.partition}:codedeploy:${local.here}:deploymentconfig:${local.prefix}-*"]
+    deployed   = [for name in ["application:${local.prefix}", "application:${local.prefix}_*", "deploymentgroup:${local.prefix}/*", "deploymentgroup:${local.prefix}_*/*"] : "arn:${local.partition}:codedeploy:${local.here}:${name}"]
     functions  = ["arn:${local.partition}:lambda:${local.here}:function:${local.prefix}-*"]
     images     = ["arn:${local.partition}:ecr:${local.here}:repository/${local.prefix}/*"]
     layers     = ["arn:${local.partition}:lambda:${local.here}:layer:${local.prefix}-*"]
@@ -37,6 +39,9 @@ locals {
   }
   artifacts = [for folder in ["functions", "layers"] : "${local.arns.buckets.artifacts}/${folder}/*"]
   state     = "${local.arns.buckets.state}/${trimsuffix(var.state.key, ".tfstate")}" # and what is named after it: stacks
+
+  codedeploys_roles = ["arn:${local.partition}:iam::${var.account_id}:role/${local.prefix}-*.codedeploy"]
+  predefined        = ["arn:${local.partition}:codedeploy:${local.here}:deploymentconfig:CodeDeployDefault.*"]
 
   in_this_account = { StringEquals = { "aws:ResourceAccount" = var.account_id } }
 
@@ -63,14 +68,15 @@ locals {
     { Sid = "ReadRoles", Action = ["iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies", "iam:ListRoleTags"], Resource = local.made.roles },
     { Sid = "ReadLogGroups", Action = ["logs:ListTagsForResource"], Resource = local.made.log_groups },
     { Sid = "ReadAlarms", Action = ["cloudwatch:DescribeAlarms", "cloudwatch:GetDashboard", "cloudwatch:ListTagsForResource"], Resource = concat(local.made.alarms, local.made.dashboards) },
+    { Sid = "ReadDeployments", Action = ["codedeploy:BatchGetDeployments", "codedeploy:Get*", "codedeploy:ListDeployments", "codedeploy:ListTagsForResource"], Resource = concat(local.made.deployed, local.made.configs, local.predefined) },
     { Sid = "ReadApis", Action = ["apigateway:GET"], Resource = local.made.apis },
     { Sid = "ReadStacks", Action = ["cloudformation:DescribeStacks", "cloudformation:GetTemplate"], Resource = local.made.stacks },
     { Sid = "ReadLoadBalancers", Action = ["elasticloadbalancing:Describe*"], Resource = ["*"] }, # AWS takes no narrower one
-    { Sid = "ReadImages", Action = ["ecr:DescribeRepositories", "ecr:GetLifecyclePolicy", "ecr:GetRepositoryPolicy", "ecr:ListTagsForResource"], Resource = local.made.images },
+    { Sid = "ReadImages", Action = ["ecr:DescribeImages", "ecr:DescribeRepositories", "ecr:GetLifecyclePolicy", "ecr:GetRepositoryPolicy", "ecr:ListTagsForResource"], Resource = local.made.images },
     { Sid = "ReadScaling", Action = ["application-autoscaling:Describe*", "application-autoscaling:ListTagsForResource"], Resource = ["*"] },
     # Without it, environment variables under a key of one's own would seem to be gone.
     { Sid = "ReadVariables", Action = ["kms:Decrypt"], Resource = local.keys, Condition = local.through_lambda },
-    { Sid = "List", Action = ["lambda:ListEventSourceMappings", "logs:DescribeLogGroups"], Resource = ["*"] }, # AWS takes no narrower one
+    { Sid = "List", Action = ["lambda:GetAccountSettings", "lambda:ListEventSourceMappings", "logs:DescribeLogGroups", "tag:GetResources"], Resource = ["*"] }, # AWS takes no narrower one
   ]
 
   may_deploy = [
@@ -143,6 +149,12 @@ locals {
     },
     { Sid = "Alarms", Action = ["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource", "cloudwatch:UntagResource"], Resource = local.made.alarms },
     { Sid = "Dashboards", Action = ["cloudwatch:DeleteDashboards", "cloudwatch:PutDashboard"], Resource = local.made.dashboards },
+    { Sid = "Deployments", Resource = local.made.deployed, Action = [
+      "codedeploy:CreateApplication", "codedeploy:CreateDeployment", "codedeploy:CreateDeploymentGroup", "codedeploy:DeleteApplication", "codedeploy:DeleteDeploymentGroup",
+      "codedeploy:RegisterApplicationRevision", "codedeploy:TagResource", "codedeploy:UntagResource", "codedeploy:UpdateApplication", "codedeploy:UpdateDeploymentGroup",
+    ] },
+    { Sid = "DeploymentConfigs", Action = ["codedeploy:CreateDeploymentConfig", "codedeploy:DeleteDeploymentConfig"], Resource = local.made.configs },
+    { Sid = "RunningDeployments", Action = ["codedeploy:BatchGetDeploymentTargets", "codedeploy:ListDeploymentTargets", "codedeploy:StopDeployment"], Resource = ["*"] }, # AWS takes no narrower one
     { Sid = "LogGroups", Action = ["logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:DeleteRetentionPolicy", "logs:PutRetentionPolicy", "logs:TagResource", "logs:UntagResource"], Resource = local.made.log_groups },
     # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging.html
     { Sid = "AccessLogs", Action = ["logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:UpdateLogDelivery"], Resource = ["*"] },
@@ -189,6 +201,19 @@ locals {
       Action    = ["iam:PassRole"]
       Resource  = ["arn:${local.partition}:iam::${var.account_id}:role/${local.prefix}-*.schedule"]
       Condition = { StringEquals = { "iam:PassedToService" = "scheduler.amazonaws.com" } }
+    },
+    {
+      Sid       = "DeploymentsRolesToCodeDeploy"
+      Action    = ["iam:PassRole"]
+      Resource  = local.codedeploys_roles
+      Condition = { StringEquals = { "iam:PassedToService" = "codedeploy.amazonaws.com" } }
+    },
+    {
+      Sid       = "AndToNobodyElse" # the boundary lets them move aliases
+      Effect    = "Deny"
+      Action    = ["iam:PassRole"]
+      Resource  = local.codedeploys_roles
+      Condition = { StringNotEquals = { "iam:PassedToService" = "codedeploy.amazonaws.com" } }
     },
     {
       Sid      = "NotItself" # <prefix>-* also begins the names of an env called <env>-something

@@ -183,6 +183,8 @@ def test_an_alias_keeps_its_provisioned_concurrency_until_it_is_deleted(moto):
         return
     got = functions.get_provisioned_concurrency_config(**alias)
     assert (got["AllocatedProvisionedConcurrentExecutions"], got["Status"]) == (3, "READY")
+    (listed,) = functions.list_provisioned_concurrency_configs(FunctionName="orders")["ProvisionedConcurrencyConfigs"]
+    assert listed["FunctionArn"].endswith(":function:orders:live")
     with pytest.raises(functions.exceptions.ResourceNotFoundException):
         functions.get_provisioned_concurrency_config(FunctionName="orders", Qualifier="dead")
     functions.delete_provisioned_concurrency_config(**alias)

@@ -144,6 +144,7 @@ def test_a_canary_without_alarms_is_judged_by_its_errors(aws, name, answer, fail
         functions=lambda_,
         invoker=aws.invoker,
         cloudwatch=partial(aws.client, "cloudwatch"),
+        codedeploy=partial(aws.client, "codedeploy"),
         on_progress=print,
         clock=Hurried(),
     )

@@ -30,6 +30,8 @@ ROLE = "arn:aws:iam::123456789012:role"
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:shop-local-orders"
 SCHEDULE = "arn:aws:scheduler:us-east-1:123456789012:schedule/shop-local-orders-nightly"
 UPLOADS = "arn:aws:s3:::shop-local-orders-uploads-123456789012"
+GROUPS = "arn:aws:codedeploy:us-east-1:123456789012:deploymentgroup:shop-local"
+CONFIGS = "arn:aws:codedeploy:us-east-1:123456789012:deploymentconfig"
 IMAGES = "arn:aws:ecr:us-east-1:123456789012:repository/shop-local/orders"
 BOUNDARY = "arn:aws:iam::123456789012:policy/shop-local.boundary"
 SETTINGS = f"""
@@ -164,12 +166,17 @@ def listed(value: Any) -> list[str]:
 
 
 def holds(condition: Mapping[str, Mapping[str, Any]], context: Mapping[str, str]) -> bool:
-    """Judge StringEquals and ArnLike; a key that the request does not have is no match."""
+    """Judge StringEquals and ArnLike, and their opposites; a key that the request does not have is no match."""
     return all(
-        any(fnmatchcase(context.get(key, ""), pattern) for pattern in listed(wanted))
-        for wants in condition.values()
+        any(fnmatchcase(context.get(key, ""), pattern) for pattern in listed(wanted)) != ("Not" in operator)
+        for operator, wants in condition.items()
         for key, wanted in wants.items()
     )
+
+
+def is_about(statement: Mapping[str, Any], resource: str) -> bool:
+    which = "NotResource" if "NotResource" in statement else "Resource"
+    return any(fnmatchcase(resource, each) for each in listed(statement[which])) == (which == "Resource")
 
 
 def statements_of(runs: Runs, whose: str) -> list[dict[str, Any]]:
@@ -187,7 +194,7 @@ def may(runs: Runs, whose: str, action: str, resource: str, **context: str) -> b
         statement["Effect"]
         for statement in statements_of(runs, whose)
         if any(fnmatchcase(action, each) for each in listed(statement["Action"]))
-        and any(fnmatchcase(resource, each) for each in listed(statement["Resource"]))
+        and is_about(statement, resource)
         and holds(statement.get("Condition", {}), keys)
     }
     return effects == {"Allow"}
@@ -211,6 +218,9 @@ STATE_OBJECT = f"arn:aws:s3:::{STATE}/slipway/local.tfstate"
         ("s3:PutObject", f"arn:aws:s3:::{ARTIFACTS}/releases/1.json", False, True),
         ("s3:DeleteObject", f"arn:aws:s3:::{ARTIFACTS}/functions/orders/00.zip", False, False),
         ("s3:PutBucketPolicy", f"arn:aws:s3:::{ARTIFACTS}", False, False),
+        ("s3:DeleteObject", f"arn:aws:s3:::{ARTIFACTS}/releases/000001/ended.json", False, False),
+        ("tag:GetResources", "*", True, True),
+        ("lambda:GetAccountSettings", "*", True, True),
         ("lambda:GetFunction", FUNCTION, True, True),
         ("lambda:UpdateFunctionCode", FUNCTION, False, True),
         ("lambda:UpdateAlias", f"{FUNCTION}:live", False, True),
@@ -239,12 +249,21 @@ STATE_OBJECT = f"arn:aws:s3:::{STATE}/slipway/local.tfstate"
         ("s3:PutBucketPolicy", UPLOADS, False, True),
         ("s3:GetObject", f"{UPLOADS}/order.csv", False, False),
         ("s3:PutBucketPolicy", "arn:aws:s3:::uploads", False, False),
+        ("ecr:DescribeImages", IMAGES, True, True),
         ("ecr:DescribeRepositories", IMAGES, True, True),
         ("ecr:CreateRepository", IMAGES, False, True),
         ("ecr:BatchDeleteImage", IMAGES, False, False),
         ("ecr:DeleteRepository", IMAGES.replace("shop", "else"), False, False),
         ("lambda:PutProvisionedConcurrencyConfig", f"{FUNCTION}:live", False, True),
         ("lambda:UpdateFunctionEventInvokeConfig", f"{FUNCTION}:live", False, True),
+        ("codedeploy:GetDeploymentGroup", f"{GROUPS}/shop-local-orders", True, True),
+        ("codedeploy:GetDeploymentGroup", f"{GROUPS}_orders/shop-local-orders", True, True),
+        ("codedeploy:CreateDeployment", f"{GROUPS}/shop-local-orders", False, True),
+        ("codedeploy:CreateDeployment", f"{GROUPS.replace('shop', 'else')}/orders", False, False),
+        ("codedeploy:GetDeploymentConfig", f"{CONFIGS}:CodeDeployDefault.LambdaAllAtOnce", True, True),
+        ("codedeploy:CreateDeploymentConfig", f"{CONFIGS}:shop-local-orders.linear-20-percent-7-min", False, True),
+        ("codedeploy:DeleteDeploymentConfig", f"{CONFIGS}:of-others", False, False),
+        ("codedeploy:StopDeployment", "*", False, True),
         ("apigateway:GET", "arn:aws:apigateway:us-east-1::/apis/a1", True, True),
         ("apigateway:POST", "arn:aws:apigateway:us-east-1::/apis", False, True),
     ],
@@ -289,6 +308,21 @@ def test_a_deploy_passes_roles_of_schedules_to_the_scheduler_only(runs):
     scheduler = {"iam_PassedToService": "scheduler.amazonaws.com"}
     assert may(runs, DEPLOY, "iam:PassRole", f"{ROLE}/shop-local-orders-nightly.schedule", **scheduler)
     assert not may(runs, DEPLOY, "iam:PassRole", f"{ROLE}/shop-local-orders", **scheduler)
+
+
+def test_a_deploy_passes_roles_of_codedeploy_to_codedeploy_only(runs):
+    role, codedeploy = f"{ROLE}/shop-local-orders.codedeploy", {"iam_PassedToService": "codedeploy.amazonaws.com"}
+    assert may(runs, DEPLOY, "iam:PassRole", role, **codedeploy)
+    assert not may(runs, DEPLOY, "iam:PassRole", role, iam_PassedToService="lambda.amazonaws.com")
+    assert not may(runs, DEPLOY, "iam:PassRole", f"{ROLE}/shop-local-orders", **codedeploy)
+
+
+def test_the_boundary_lets_codedeploy_alone_move_aliases_and_only_of_our_functions(runs):
+    boundary, move, role = "aws_iam_policy.boundary", "lambda:UpdateAlias", f"{ROLE}/shop-local-orders"
+    assert may(runs, boundary, move, FUNCTION, aws_PrincipalArn=f"{role}.codedeploy")
+    assert not may(runs, boundary, move, FUNCTION.replace("shop", "else"), aws_PrincipalArn=f"{role}.codedeploy")
+    assert not may(runs, boundary, move, FUNCTION, aws_PrincipalArn=role)
+    assert not may(runs, boundary, "lambda:UpdateFunctionCode", FUNCTION, aws_PrincipalArn=f"{role}.codedeploy")
 
 
 def test_a_deploy_subscribes_its_own_functions_to_any_topic_and_nobody_else(runs):

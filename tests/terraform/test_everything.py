@@ -177,6 +177,13 @@ GUARD = """
 description = "Lets partners in"
 [provisioned]
 concurrency = 1
+[env.local.rollout]
+by = "codedeploy"
+strategy = "linear"
+percent = 20
+minutes = 7
+before_hook = "every"
+after_hook = "rest"
 """
 
 REST = """
@@ -347,7 +354,7 @@ def paths(settings: Any, place: str = "", *, by_name: Collection[str] = ()) -> I
 
 
 def test_no_setting_is_left_out():
-    computed = r"\.(artifact(\..+)?|image_uri|package_type|handler|runtime|architecture)"
+    computed = r"\.(artifact(\..+)?|image_uri|package_type|handler|runtime|architecture|codedeploy(\..+)?)"
     kinds = ("http", "queue", "topic", "event", "schedule", "bucket", "stream", "load_balancer")
     by_name = {".environment", ".secrets", ".tags", ".authorizers", *(f".triggers.{kind}" for kind in kinds)}
     handoff = json.loads((ROOT / "tests/golden/handoff.json").read_text("utf-8"))
@@ -387,7 +394,7 @@ CHANGES = {
         ("streaming = true", "streaming = false"),
         ("retries = 1\n", "retries = 0\n"),
     ),
-    "guard": (("concurrency = 1", "concurrency = 2"),),
+    "guard": (("concurrency = 1", "concurrency = 2"), ("percent = 20", "percent = 25"), ('after_hook = "rest"\n', "")),
     "rest": (("snap_start = true\n", ""), ("rate(5 minutes)", "rate(6 minutes)")),
 }
 
@@ -407,6 +414,10 @@ def test_a_change_of_settings_is_applied_and_settles(deployed):
     assert every["FileSystemConfigs"][0]["LocalMountPath"] == "/mnt/files"
     guard = functions.get_provisioned_concurrency_config(FunctionName="slipway-local-guard", Qualifier="live")
     assert guard["RequestedProvisionedConcurrentExecutions"] == 2
+    codedeploy = deployed.client("codedeploy")
+    group = {"applicationName": "slipway-local", "deploymentGroupName": "slipway-local-guard"}
+    config = codedeploy.get_deployment_group(**group)["deploymentGroupInfo"]["deploymentConfigName"]
+    assert config == "slipway-local-guard.linear-25-percent-7-min"
     topics = [each["TopicArn"] for each in deployed.client("sns").list_topics()["Topics"]]
     assert topics == [f"arn:aws:sns:us-east-1:{ACCOUNT}:news"]
     assert NOTHING in deployed.run("plan").stderr
@@ -417,6 +428,7 @@ LISTS = {
     "application-autoscaling": ("describe_scalable_targets ServiceNamespace=lambda",),
     "cloudformation": ("describe_stacks",),
     "cloudwatch": ("describe_alarms", "list_dashboards"),
+    "codedeploy": ("list_applications", "list_deployment_configs"),
     "dynamodb": ("list_tables",),
     "elbv2": ("describe_target_groups",),
     "events": ("list_rules", "list_rules EventBusName=shop"),

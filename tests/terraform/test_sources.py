@@ -19,6 +19,7 @@ SERVICES = {
     "aws_cloudwatch_event_": "events",
     "aws_cloudwatch_log_": "logs",
     "aws_cloudwatch_metric_alarm": "cloudwatch",
+    "aws_codedeploy_": "codedeploy",
     "aws_dynamodb_": "dynamodb",
     "aws_ecr_": "ecr",
     "aws_iam_role": "iam",

@@ -55,7 +55,7 @@ STARTS_IN_OS = ("system", "popen", "exec", "spawn", "posix_spawn", "fork", "star
 
 MODULE_LINES = 380
 FUNCTION_LINES = 60
-TASK_LINES = 15
+TASK_LINES = 16
 HOUSE_MODULE_LINES = 350
 HOUSE_FUNCTION_LINES = 40
 

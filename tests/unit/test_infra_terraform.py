@@ -309,12 +309,19 @@ def test_outputs_are_read_by_function(root, scripted):
         "queue_urls": {"incoming": "https://queue"},
     }
     scripted.answer(
-        "output", {"functions": {"value": {"orders": orders}}, "http_api_url": {"value": None}, "layers": {"value": {}}}
+        "output",
+        {
+            "functions": {"value": {"orders": orders}},
+            "http_api_url": {"value": None},
+            "layers": {"value": {}},
+            "deployment_groups": {"value": {"orders": {"application": "slipway-prod", "name": "orders", "hooks": {}}}},
+        },
     )
     outputs = outputs_of(adapter(root, scripted).values())
     assert outputs.functions["orders"].version == "3"
     assert outputs.functions["orders"].queue_urls == {"incoming": "https://queue"}
     assert outputs.http_api_urls == ()
+    assert outputs.deployment_groups["orders"].application == "slipway-prod"
 
 
 def test_an_env_that_was_never_applied_has_no_outputs(root, scripted):
@@ -362,6 +369,7 @@ def hook(kind: str, action: str, seconds: int = 3) -> dict[str, object]:
         ),
         ({"type": "log", "@message": "Stopping operation..."}, None),
         ({"type": "version"}, None),
+        ({"type": "state_lock_acquire"}, "waiting for another terraform, which holds the lock of the state"),
     ],
 )
 def test_progress_is_one_short_line_or_none(event, line):

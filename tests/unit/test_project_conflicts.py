@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from build.http import Authorizer, HttpApi, HttpTrigger, LoadBalancerTrigger
-from build.options import Asynchronous, Options
+from build.options import Asynchronous, Options, Shifting
 from build.project.conflicts import conflicts
 from build.triggers import (
     BucketTrigger,
@@ -205,3 +205,23 @@ def test_a_listener_has_one_rule_of_a_priority(found):
     assert found({"a": rule("x", 1), "b": rule("y", 2)}) == []
     (line,) = found({"a": rule("x", 1), "b": rule("y", 1)})
     assert line.endswith("triggers.load_balancer `y`: priority 1 of the listener is taken by `x` of functions/a")
+
+
+def handed(**hooks):
+    return Options(rollout=Shifting(by="codedeploy", **hooks))
+
+
+def test_a_hook_is_another_function_of_the_same_stack(found):
+    options = {
+        "orders": handed(before_hook="checks", after_hook="orders"),
+        "stock": handed(after_hook="check"),
+        "bills": handed(before_hook="far"),
+        "fine": handed(before_hook="checks", after_hook="checks"),
+        "far": Options(stack="shop"),
+    }
+    place = "functions/{}/function.toml: rollout.{}: expected"
+    assert found({name: {} for name in (*options, "checks")}, options=options) == [
+        f"{place.format('orders', 'after_hook')} another function than the one it decides about, got `orders`",
+        f"{place.format('stock', 'after_hook')} a folder under functions/, got `check`; did you mean `checks`?",
+        f"{place.format('bills', 'before_hook')} one of the same stack, the env's own, got `far` of `shop`",
+    ]

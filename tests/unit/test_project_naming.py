@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from build.http import LoadBalancerTrigger
-from build.options import Asynchronous, Options
+from build.options import Asynchronous, Options, Shifting
 from build.project.naming import aws_names, length_problem
 from build.triggers import (
     BucketTrigger,
@@ -100,3 +100,9 @@ def test_a_queue_of_failures_is_made_where_it_is_asked_for(tmp_path):
     options = Options(asynchronous=Asynchronous(on_failure="queue"))
     assert names(tmp_path, Triggers(), options)["queue of failures"].name == "shop-dev-f-failures"
     assert set(names(tmp_path, Triggers())) == {"function and role"}
+
+
+def test_codedeploys_role_is_named_after_the_function_and_no_longer_than_a_role_may_be(tmp_path):
+    made = names(tmp_path, Triggers(), Options(rollout=Shifting(by="codedeploy")))["role of CodeDeploy"]
+    assert (made.name, made.most) == ("shop-dev-f.codedeploy", 64)
+    assert "role of CodeDeploy" not in names(tmp_path, Triggers(), Options(rollout=Shifting(strategy="canary")))

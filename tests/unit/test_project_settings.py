@@ -265,6 +265,12 @@ def test_a_queue_that_exists_or_keeps_order_has_rules_of_its_own(text, expected)
             '[provisioned]\nconcurrency = 1\nmax = 9\nschedules = [{name="s",expression="rate(1 day)",min=3,max=2}]',
             "provisioned.schedules[0]: expected a max of at least min, 3, got 2",
         ),
+        ('[rollout]\nby = "spinnaker"', "rollout.by: expected one of slipway, codedeploy, got"),
+        ('[rollout]\nafter_hook = "x"', 'rollout: expected by = "codedeploy" beside hooks, got by = "slipway"'),
+        (
+            '[rollout]\nby = "codedeploy"\nstrategy = "linear"\npercent = 1\nminutes = 30',
+            "rollout: expected at most 2880 minutes from the first step to the last, which is CodeDeploy's quota, got",
+        ),
         ("[alarms]\nduration_percent = 101", "alarms.duration_percent: expected 1 … 100, got 101"),
         ('tags = { "aws:x" = "y" }', "tags.aws:x: expected a name that does not begin with aws:"),
         ('log_level = "WARNING"', "log_level: expected one of TRACE, DEBUG, INFO, WARN, ERROR, FATAL, got"),

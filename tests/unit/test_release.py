@@ -139,7 +139,9 @@ class TestRollOut:
     def roll_out(self, client, answer="1", released=(), said=None):
         digests = {"orders": Digest.of_bytes(code_of(answer))}
         say = said.append if said is not None else print
-        shift = Shift(env="dev", functions=client, invoker=no_client, cloudwatch=no_client, on_progress=say)
+        shift = Shift(
+            env="dev", functions=client, invoker=no_client, cloudwatch=no_client, codedeploy=no_client, on_progress=say
+        )
         plain = {"orders": Shifting()}
         (rollout,), went_back = roll_out(self.outputs(), digests, dict(released), shift, plain, smokes={})
         assert went_back is None
@@ -152,7 +154,13 @@ class TestRollOut:
         clock = SimpleNamespace(monotonic=lambda: 0.0, sleep=lambda _: set_alarm("orders-errors", "ALARM"))
         cloudwatch = partial(client_of, "cloudwatch")
         shift = Shift(
-            env="dev", functions=client, invoker=no_client, cloudwatch=cloudwatch, on_progress=print, clock=clock
+            env="dev",
+            functions=client,
+            invoker=no_client,
+            cloudwatch=cloudwatch,
+            codedeploy=no_client,
+            on_progress=print,
+            clock=clock,
         )
         watched = {"orders": Shifting(watch_minutes=1)}
         digests = {"orders": Digest.of_bytes(code_of("2"))}

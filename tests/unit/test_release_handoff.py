@@ -6,34 +6,15 @@ import pytest
 
 from build.digest import Digest
 from build.http import HttpTrigger
-from build.model import Architecture, Artifact, Target
+from build.model import Architecture, Target
 from build.options import Options, Permission
 from build.project.discovery import discover
-from build.release.handoff import handoff_of, write_handoff
-from build.results import PublishedArtifact
+from build.release.handoff import handoff_of, part_of, write_handoff
 from build.triggers import QueueTrigger, Triggers
 from tests.builders import ARM, PY313, function_spec, layer_spec, make_workspace, write_files
+from tests.releases import published
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-
-
-def published(identity, key, *architectures):
-    digest = Digest.of_bytes(key.encode())
-    artifact = Artifact(
-        identity=identity,
-        key=key,
-        architectures=architectures,
-        path=Path("x"),
-        digest=digest,
-        size_bytes=4,
-        unzipped_bytes=4,
-        source_bytes=4,
-        bytecode_bytes=0,
-        saved={},
-        distributions=(),
-        changed=False,
-    )
-    return PublishedArtifact(artifact=artifact, location=f"{identity}/{digest.hex}.zip", uploaded=False)
 
 
 def shop(tmp_path):
@@ -133,3 +114,9 @@ def test_a_pure_layer_serves_both_architectures(tmp_path):
     artifacts = [published("layers/pure", "pure", *Architecture), published("functions/f", "f", Architecture.X86_64)]
     handoff = handoff_of(make_workspace(tmp_path, functions=(spec,), layers=(layer,)), artifacts)
     assert handoff["functions"]["f"]["layers"] == ["pure"]
+
+
+def test_a_hand_off_of_before_there_was_codedeploy_is_one_that_does_without(tmp_path):
+    handoff = handoff_of(*shop(tmp_path))
+    older = {name: each for name, each in handoff["functions"]["orders"].items() if name != "codedeploy"}
+    assert part_of({**handoff, "functions": {"orders": older}}, "", {"orders"})["functions"] == handoff["functions"]

@@ -52,6 +52,7 @@ def rolled_out(answer, after=()):
         functions=client_of("lambda"),
         invoker=lambda: Invoker(answer),
         cloudwatch=partial(client_of, "cloudwatch"),
+        codedeploy=lambda: pytest.fail("nothing was handed over"),
         on_progress=print,
     )
     outputs = Outputs(functions=functions, layers={}, http_api_urls=())

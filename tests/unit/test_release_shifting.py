@@ -103,6 +103,7 @@ def shift(*moves, clock=None, said=None, invoker=None):
         functions=client_of("lambda"),
         invoker=lambda: invoker or pytest.fail("there was nothing to ask"),
         cloudwatch=partial(client_of, "cloudwatch"),
+        codedeploy=lambda: pytest.fail("nothing was handed over"),
         on_progress=said.append if said is not None else print,
         clock=clock or Clock(),
     )

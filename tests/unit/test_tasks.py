@@ -13,7 +13,8 @@ REFERENCE = (ROOT / "docs/reference/verbs.md").read_text("utf-8")
 def verbs():
     module, _ = FilesystemLoader(start=str(ROOT)).load("tasks")
     collection = module.namespace
-    return [(name, collection[name]) for name in sorted(collection.task_names)]
+    # `releases.list` is what `releases` alone does, and goes by that name.
+    return [(min([name, *others], key=len), collection[name]) for name, others in sorted(collection.task_names.items())]
 
 
 @pytest.mark.parametrize(("name", "task"), verbs(), ids=lambda value: value if isinstance(value, str) else "")

@@ -7,13 +7,15 @@ from importlib.metadata import PackageNotFoundError, version
 
 
 def cold_start(*distributions: str) -> None:
-    """Write one JSON line with artifact digest, runtime and the versions of `distributions`.
+    """Write one JSON line with function, version, artifact digest, runtime and the versions of `distributions`.
 
     Call it while the handler's module loads: Lambda loads it once per execution environment, so
     once per cold start. A distribution that is not there has the version null.
     """
     line = {
         "event": "cold start",
+        "function": os.environ.get("AWS_LAMBDA_FUNCTION_NAME"),
+        "version": os.environ.get("AWS_LAMBDA_FUNCTION_VERSION"),
         "artifact_digest": os.environ.get("SLIPWAY_ARTIFACT_DIGEST"),
         "runtime": f"python{sys.version_info.major}.{sys.version_info.minor}",
         "distributions": {name: _version(name) for name in distributions},
