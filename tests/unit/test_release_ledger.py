@@ -11,7 +11,7 @@ import pytest
 from moto import mock_aws
 
 from build.errors import ToolError
-from build.local import mends
+from build.local import mends, storage_mends
 from build.release.journal import Journal, kept
 from build.release.lease import KEY, leased
 from build.release.ledger import Ledger
@@ -29,6 +29,7 @@ def s3(monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setattr(mends, "MENDS", [storage_mends.put_conditionally_in_one_step])  # all of them take seconds
     with mock_aws(), mends.installed():
         client = client_of("s3")
         client.create_bucket(Bucket=BUCKET)
