@@ -93,7 +93,11 @@ def _roll_out(
         return roll_out(outputs, digests, {}, shift, shiftings, smokes={})
     shiftings.update({spec.name: spec.options.rollout for spec in estate.workspace.functions})
     smokes = smokes_of(estate.workspace.functions)
-    return roll_out(outputs, digests, kept_away, shift, shiftings, smokes=smokes)
+    places = {
+        name: {"S3Bucket": handoff["artifact_bucket"], "S3Key": each["artifact"]["key"]}
+        for name, each in handoff["functions"].items()
+    }
+    return roll_out(outputs, digests, kept_away, shift, shiftings, smokes=smokes, places=places)
 
 
 def _recorded(

@@ -28,11 +28,13 @@ def gone_back(estate: Estate, *, to: str, only: Collection[str]) -> tuple[Releas
     env = workspace.env.name
     with show.stage("ledger"):
         rows = releases.rows()
-        target = target_of(rows, to or None, env)
-        wanted = chosen(target, only, env)
-        newest = next(row for row in reversed(rows) if row.is_settled)
-        functions = {name: workspace.function_name(name) for name in {*newest.live, *wanted}}
+        newest = next((row for row in reversed(rows) if row.is_settled), None)
+        functions = {name: workspace.function_name(name) for name in (newest.live if newest else ())}
         before = pointed(functions, aws.client("lambda"))
+        now = {name: "" if each.weights else each.version for name, each in before.items()}
+        target = target_of(rows, to or None, env, now=now)
+        wanted = chosen(target, only, env)
+    assert newest  # or there were no target
     row = newest.again(kind=ROLLBACK, of=target.id, by=author(aws), tools=tools(workspace.root))
     seen = partial(versions, functions, aws.client("lambda"))
     with kept(releases, replace(row, before=before), seconds=lambda: show.seconds, seen=seen) as journal:
@@ -55,7 +57,10 @@ def restored(
     """
     env = estate.workspace.env.name
     with estate.show.stage("ledger"):
-        target = target_of(ledger(estate.workspace, estate.aws).rows(), to or None, env)
+        rows = ledger(estate.workspace, estate.aws).rows()
+        # What Terraform did of a release that was cut off nobody knows: all there was before is other than now.
+        now = rows[-1].live if rows and rows[-1].is_settled else {}
+        target = target_of(rows, to or None, env, now=now)
         taken_back = [
             f"{name}: taken back from version {version} to {target.live[name]}, whose settings an earlier release has"
             for name, version in target.taken_back.items()

@@ -19,7 +19,7 @@ from build.digest import Digest
 from build.errors import InputError
 from build.infra.backend import backend_settings, state_key
 from build.infra.binary import terraform_binary
-from build.infra.diagnostics import Listener, Run
+from build.infra.diagnostics import Diagnostic, Listener, Run
 from build.infra.mirrors import provider_source
 from build.process import Completed, Follower, Runner, follow, run
 from build.results import DeployedFunction, DeploymentGroup, Outputs, Plan, ResourceChange
@@ -30,6 +30,8 @@ BOOTSTRAP_KEY = "bootstrap/terraform.tfstate"
 _PARALLELISM = 30
 """Terraform's 10 would leave it idle: the provider waits 25 s for every queue it makes."""
 
+_ERRORED = "errored.tfstate"
+"""Where Terraform leaves a state that it cannot write, in its working directory, whatever the state's own key."""
 _GOGC = "400"
 """Go collects garbage less often: a plan took 4.9 s instead of 6.6 s, `show` 3.3 s instead of 4.4 s, for 45 MB more."""
 
@@ -116,6 +118,8 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
         """
         self.log.unlink(missing_ok=True)
         self.init()
+        if lock:
+            self._write_left()
         path = self._generated / "plan.tfplan"
         path.unlink(missing_ok=True)
         heard = self._terraform(
@@ -139,7 +143,12 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
     def apply(self, plan: Plan) -> None:
         """Apply the saved ``plan`` and nothing else."""
         self.init()
-        self._terraform("apply", str(plan.path.resolve()), parallelism=_PARALLELISM, input=False)
+        try:
+            self._terraform("apply", str(plan.path.resolve()), parallelism=_PARALLELISM, input=False)
+        finally:
+            errored = self._folder / _ERRORED
+            if errored.is_file():  # among sources it would be committed, and the next stack's would overwrite it
+                errored.replace(self._left)
 
     def values(self) -> dict[str, Any]:
         """Return the root's outputs by name, as the last apply left them; none before the first."""
@@ -163,7 +172,7 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
     def sources(self) -> Digest:
         """Digest what decides a plan besides the hand-off and the state; the same on every machine."""
         folder = self._folder
-        others = {".terraform", "bootstrap", "envs", "tests"}
+        others = {".terraform", "bootstrap", "envs", "tests", _ERRORED}
         read = (path for path in sorted(folder.rglob("*")) if others.isdisjoint(path.relative_to(folder).parts))
         files = [path for path in (*read, *map(Path, self._var_files)) if path.is_file() and path.suffix != ".md"]
         lines = [f"{path.relative_to(folder).as_posix()} {Digest.of_file(path)}" for path in files]
@@ -196,6 +205,25 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
         if completed.code:
             raise self._run(command).failure([], completed)
         return completed
+
+    @property
+    def _left(self) -> Path:
+        return self._generated / _ERRORED
+
+    def _write_left(self) -> None:
+        """Write the state that the apply before could not; else what that one made would be made again, and clash.
+
+        Terraform refuses one that is older than the state that is there.
+        """
+        if self._left.is_file():
+            self._on_progress("writing the state that the apply before could not write")
+            argv = [str(self._binary), "state", "push", "-no-color", str(self._left)]
+            completed = self._runner(argv, cwd=self._folder, env=self._environ)
+            if completed.code:
+                msg = f"{self._left} could not be written as the state"
+                told = Diagnostic(summary=msg, detail=completed.stderr, address=None, place=None)
+                raise self._run("plan").failure([told], completed)
+            self._left.unlink()
 
     def _run(self, command: str) -> Run:
         unlock = [f"TF_DATA_DIR={self._environ['TF_DATA_DIR']}", str(self._binary), f"-chdir={self._folder}"]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import unquote
 
 from build.local.function_names import FunctionName
 from build.local.patching import Undo, replace
@@ -152,6 +153,28 @@ def never_reuse_version_numbers() -> Iterator[Undo]:
         return publish_version
 
     yield replace(LambdaStorage, "publish_version", publish)
+
+
+def publish_only_what_was_meant() -> Iterator[Undo]:
+    """Moto publishes a version whatever CodeSha256 it is asked for."""
+    from moto.awslambda.exceptions import InvalidParameterValueException
+    from moto.awslambda.responses import LambdaResponse
+
+    def publish(original: Any) -> Any:
+        def publish_version(self: Any) -> Any:
+            latest = self.backend.get_function(unquote(self.path.split("/")[-2]))
+            wanted = self._get_param("CodeSha256")
+            if wanted and wanted != latest.code_sha_256:
+                msg = (
+                    f"CodeSHA256 ({wanted}) is different from current CodeSHA256 in $LATEST ({latest.code_sha_256}). "
+                    "Please try again with the CodeSHA256 in $LATEST."
+                )
+                raise InvalidParameterValueException(msg)
+            return original(self)
+
+        return publish_version
+
+    yield replace(LambdaResponse, "publish_version", publish)
 
 
 def name_alias_in_mappings() -> Iterator[Undo]:

@@ -17,6 +17,7 @@ MENDS: tuple[Callable[[], Iterator[Undo]], ...] = (
     lambda_mends.omit_empty_image_config,
     lambda_mends.keep_layers_of_functions,
     lambda_mends.never_reuse_version_numbers,
+    lambda_mends.publish_only_what_was_meant,
     lambda_mends.name_alias_in_mappings,
     lambda_mends.refuse_statements_twice,
     alias_mends.tell_event_invoke_configs_apart,

@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from build.release.aliases import AT_ONCE
+from build.release.aliases import AT_ONCE, weights_of
 from build.release.aws import asking
 from build.release.rows import Pointed
-from build.release.shifting import ALIAS, weights_of
+from build.release.schedule import ALIAS
 
 LATEST = "$LATEST"
 

@@ -142,7 +142,8 @@ def _put(s3: Any, place: Mapping[str, str], body: Mapping[str, Any], *, replacin
     """Write ``body`` in place of the object with the tag ``replacing``, or of none; None if it is otherwise there."""
     condition = {"IfMatch": replacing} if replacing else {"IfNoneMatch": "*"}
     data = json.dumps({**body, "nonce": os.urandom(8).hex()}).encode()  # equal bytes would have equal tags
-    with asking(f"taking the lease on env {body['env']}", hint=f"run `invoke status --env {body['env']}`"):
+    hint = "run the same command again; it takes s3:PutObject below releases/"
+    with asking(f"taking the lease on env {body['env']}", hint=hint):
         try:
             return str(s3.put_object(**place, Body=data, ContentType="application/json", **condition)["ETag"])
         except s3.exceptions.ClientError as reason:

@@ -7,10 +7,10 @@ from typing import Any
 
 from build.errors import InputError
 from build.model import Workspace
-from build.release.aliases import AT_ONCE
+from build.release.aliases import AT_ONCE, point, weights_of
 from build.release.aws import asking
 from build.release.rows import Release
-from build.release.shifting import ALIAS, weights_of
+from build.release.schedule import ALIAS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,16 +24,16 @@ class Return:
     """The version it names now."""
 
 
-def target_of(rows: Sequence[Release], wanted: str | None, env: str) -> Release:
-    """Return the release to go back to: ``wanted``, else the newest that ended well and left other versions.
+def target_of(rows: Sequence[Release], wanted: str | None, env: str, *, now: Mapping[str, str]) -> Release:
+    """Return the release to go back to: ``wanted``, else the newest that ended well and left other versions than now.
 
-    ``rows`` are in the order of time; ``wanted`` is an id, or how one of the first schema begins. Raises InputError if
-    there is none, more than one, or one that says of no function which version was live.
+    ``now`` are those that the aliases name: where a deploy was cut off while they moved, it is the newest release
+    itself. ``rows`` are in the order of time; ``wanted`` is an id, or how one of the first schema begins. Raises
+    InputError if there is none, or more than one.
     """
     settled = [row for row in rows if row.is_settled]
     if wanted is None:
-        now = settled[-1].live if settled else {}
-        found = [row for row in settled if row.live != now][-1:]
+        found = [row for row in settled if any(now.get(name) != version for name, version in row.live.items())][-1:]
         expected = "a release before the one that runs"
     else:
         wanted = wanted.lstrip("#0") or "0"
@@ -94,13 +94,7 @@ def go_back(
             on_progress(f"{name}: from version {before} to {version}")
             function = workspace.function_name(name)
             with asking(f"moving {function}", hint="run the same command again: it goes on from here"):
-                client.update_alias(
-                    FunctionName=function,
-                    Name=ALIAS,
-                    FunctionVersion=version,
-                    RoutingConfig={"AdditionalVersionWeights": {}},
-                    RevisionId=now[name]["RevisionId"],
-                )
+                point(client, function, version, {}, now[name]["RevisionId"])
         return Return(name=name, before=before, after=version)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:

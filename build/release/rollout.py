@@ -10,9 +10,10 @@ from typing import Any
 from build.digest import Digest
 from build.errors import DriftError, RolledBackError
 from build.options import CODEDEPLOY, Shifting
+from build.release.aliases import weights_of
 from build.release.aws import asking
 from build.release.schedule import ALIAS, Move, Smoke
-from build.release.shifting import Shift, weights_of
+from build.release.shifting import Shift
 from build.release.watching import WentWrong
 from build.results import DeployedFunction, Outputs, Rollout
 
@@ -27,6 +28,7 @@ def roll_out(
     shiftings: Mapping[str, Shifting],
     *,
     smokes: Mapping[str, Smoke],
+    places: Mapping[str, Mapping[str, str]] | None = None,
 ) -> tuple[tuple[Rollout, ...], RolledBackError | None]:
     """Point every live alias at the version of what this checkout holds; tell why, if all of that was undone.
 
@@ -38,7 +40,7 @@ def roll_out(
     rollouts, moves = [], []
     for name, function in sorted(outputs.functions.items()):
         with asking(f"rolling out {function.function_name}", hint=_GO_ON):
-            version = _published(function, digests[name], shift.functions)
+            version = _published(function, digests[name], shift.functions, (places or {}).get(name))
             alias = shift.functions.get_alias(FunctionName=function.function_name, Name=ALIAS)
         before = alias["FunctionVersion"]
         stays = version == released.get(name)
@@ -86,7 +88,30 @@ def _rolled_back(moves: list[Move], reason: WentWrong, env: str) -> RolledBackEr
     )
 
 
-def _published(function: DeployedFunction, digest: Digest, client: Any) -> str:
+def _published(function: DeployedFunction, digest: Digest, client: Any, place: Mapping[str, str] | None) -> str:
+    """Return the version of what Terraform deployed, whose bytes are at ``place`` (S3Bucket, S3Key).
+
+    Where the update of the code itself was refused, Terraform's state has the new code nevertheless, and no plan ever
+    brings it. It is brought here, if what the function holds instead is the code of an earlier version.
+    """
+    try:
+        return _publish(function, digest, client)
+    except DriftError:
+        if not (place and _is_an_earlier_one(function, client)):
+            raise
+    client.update_function_code(FunctionName=function.function_name, **place)
+    client.get_waiter("function_updated_v2").wait(FunctionName=function.function_name)
+    return _publish(function, digest, client)
+
+
+def _is_an_earlier_one(function: DeployedFunction, client: Any) -> bool:
+    """Tell whether the function holds the code of one of its versions, so that nobody's work is lost with it."""
+    now = client.get_function_configuration(FunctionName=function.function_name)["CodeSha256"]
+    pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=function.function_name)
+    return any(each["CodeSha256"] == now for page in pages for each in page["Versions"] if each["Version"] != "$LATEST")
+
+
+def _publish(function: DeployedFunction, digest: Digest, client: Any) -> str:
     """Return the version of what Terraform deployed.
 
     Terraform has published it already, and Lambda then gives that version again. But where an apply ended between its

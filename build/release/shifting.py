@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from build.errors import AwsError, SlipwayError
+from build.release.aliases import point, weights_of
 from build.release.aws import asking
 from build.release.codedeploy import CodeDeploy, Deployment
 from build.release.schedule import ALIAS, EVERYBODY, Level, Move, levels_of, steps_of
@@ -116,14 +117,7 @@ class Shift:
             return self._point(move, *_at(move, percent), revision)
 
     def _point(self, move: Move, version: str, weights: dict[str, float], revision: str) -> str:
-        answer = self.functions.update_alias(
-            FunctionName=move.function.function_name,
-            Name=ALIAS,
-            FunctionVersion=version,
-            RoutingConfig={"AdditionalVersionWeights": weights},
-            RevisionId=revision,
-        )
-        return str(answer["RevisionId"])
+        return point(self.functions, move.function.function_name, version, weights, revision)
 
     def _undo(self, begun: Iterable[Move], reason: BaseException) -> None:
         """Give everybody the old versions, where an alias is as we left it; raise AwsError with all that are not."""
@@ -157,11 +151,6 @@ def _is_ours(move: Move, version: str, weights: Mapping[str, float]) -> bool:
     if move.group and version == move.before:
         return weights.keys() == {move.after}
     return (version, weights) in [_at(move, step.percent) for step in steps_of(move.shifting)]
-
-
-def weights_of(alias: Mapping[str, Any]) -> dict[str, float]:
-    """Return the shares of other versions than the one that an alias names, by version; of Lambda's answer."""
-    return dict((alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {})
 
 
 def _at(move: Move, percent: int) -> tuple[str, dict[str, float]]:

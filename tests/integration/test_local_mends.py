@@ -208,6 +208,19 @@ def test_publishing_what_is_published_gives_the_same_version(function, is_mended
         still_broken(numbers != ["1", "1"], "never_reuse_version_numbers")
 
 
+def test_other_code_than_was_meant_is_not_published(function, is_mended):
+    functions = function()
+    told = functions.get_function_configuration(FunctionName="orders")["CodeSha256"]
+    assert functions.publish_version(FunctionName="orders", CodeSha256=told)["Version"] == "1"
+    functions.update_function_configuration(FunctionName="orders", MemorySize=512)
+    other = {"FunctionName": "orders", "CodeSha256": "A" * 43 + "="}
+    if not is_mended:
+        still_broken(functions.publish_version(**other)["Version"] == "2", "publish_only_what_was_meant")
+        return
+    with pytest.raises(functions.exceptions.InvalidParameterValueException, match="different from current CodeSHA256"):
+        functions.publish_version(**other)
+
+
 def test_an_event_source_mapping_names_the_alias_it_was_made_for(function, is_mended, client):
     functions = function(Publish=True)
     functions.create_alias(FunctionName="orders", Name="live", FunctionVersion="1")

@@ -5,7 +5,7 @@ from moto import mock_aws
 
 from build.errors import InputError
 from build.release.rollback import Return, chosen, go_back, target_of
-from build.release.rows import FAILED, FINISHED
+from build.release.rows import FAILED, FINISHED, UNFINISHED
 from tests.aws import client_of
 from tests.builders import make_workspace
 from tests.releases import release
@@ -21,27 +21,37 @@ ROWS = (row("20300101T000000Z-abcd0001", orders="1"), row(1, orders="2"), row(12
 
 
 def test_without_an_id_it_is_the_newest_release_that_ran_other_versions():
-    assert target_of(ROWS, None, "prod") is ROWS[0]
+    assert target_of(ROWS, None, "prod", now=ROWS[-1].live) is ROWS[0]
 
 
 @pytest.mark.parametrize(("wanted", "at"), [("1", 1), ("#1", 1), ("000012", 2), ("20300101", 0)])
 def test_a_release_is_named_by_its_number_and_an_old_one_by_how_it_begins(wanted, at):
-    assert target_of(ROWS, wanted, "prod") is ROWS[at]
+    assert target_of(ROWS, wanted, "prod", now={}) is ROWS[at]
 
 
 @pytest.mark.parametrize(("rows", "wanted"), [((), None), (ROWS[:1], None), (ROWS, "3"), (ROWS, "2031")])
 def test_no_such_release_is_refused_with_how_to_find_one(rows, wanted):
     with pytest.raises(InputError, match="nothing to go back to") as caught:
-        target_of(rows, wanted, "prod")
+        target_of(rows, wanted, "prod", now=ROWS[0].live)
     assert "invoke releases --env prod" in caught.value.hint
 
 
 def test_a_release_that_failed_is_nothing_to_go_back_to():
     failed = release(13, outcome=FAILED, error="apply failed", live={"orders": "1"})
     with pytest.raises(InputError) as caught:
-        target_of((*ROWS, failed), "13", "prod")
+        target_of((*ROWS, failed), "13", "prod", now={})
     assert "release 13 is failed: apply failed" in caught.value.facts
-    assert target_of((*ROWS, failed), None, "prod") is ROWS[0]
+    assert target_of((*ROWS, failed), None, "prod", now=ROWS[-1].live) is ROWS[0]
+
+
+def test_after_a_deploy_that_was_cut_off_it_is_the_newest_release_itself():
+    cut_off = release(13, outcome=UNFINISHED)
+    half_way = {"orders": "3", "prices": "3"}
+    assert target_of((*ROWS, cut_off), None, "prod", now=half_way) is ROWS[-1]
+
+
+def test_a_function_that_came_since_is_no_difference():
+    assert target_of(ROWS, None, "prod", now={"orders": "2", "new": "1"}) is ROWS[0]
 
 
 def test_only_some_functions_may_go_back():
