@@ -20,15 +20,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.machine import this_machine
+from build.infra.terraform import MEMORY, PARALLELISM
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs/benchmarks/scale.md"
 IN_A_STACK = 50
 _ONCE_FROM = 500
-_OURS = 30
-_PARALLEL = (5, 10, _OURS, 90)
+_PARALLEL = (5, 10, PARALLELISM, 90)
 _PARALLEL_AT = 100
 """The size at which these are compared."""
+_SETTINGS = {"ours": PARALLELISM, "memory": ", ".join(f"`{name}={value}`" for name, value in MEMORY.items())}
 _TICK_S = 0.2
 _HEAD = """\
 # How deploys grow
@@ -46,12 +47,12 @@ _NOTES = """
 - *Of 0*: nothing changed, and every stack is planned all the same, as `--every-stack` does; without it, stacks that
   are as they were applied cost nothing.
 - *Bare* are the terraform commands that the review names, as a person types them; *tuned* are the same with our
-  `-parallelism={ours}` and `GOGC=400`. Both end without a review.
+  `-parallelism={ours}`, {memory}. Both end without a review.
 """
-_PARALLELISM = """
+_SIDE_BY_SIDE = """
 ## Parallelism
 
-A bare plan of {size} functions in one state, with `GOGC=400`. It is bound by the processor, so that more at once helps
+A bare plan of {size} functions in one state, with {memory}. It is bound by the processor, so that more at once helps
 little; an apply mostly waits for AWS, which is what our {ours} are for.
 
 | `-parallelism` | seconds | memory |
@@ -132,13 +133,13 @@ def page(rows: Sequence[Row]) -> str:
             f"{peak / 1e6:.0f} MB",
         )
         lines.append(f"| {' | '.join(cells)} |")
-    text = "\n".join(lines) + "\n" + _NOTES.format(ours=_OURS)
+    text = "\n".join(lines) + "\n" + _NOTES.format(**_SETTINGS)
     for row in rows:
         if row.parallel:
             each = [
                 f"| {at} | {took.wall_s:.1f} | {took.peak_bytes / 1e6:.0f} MB |" for at, took in row.parallel.items()
             ]
-            text += _PARALLELISM.format(size=row.functions, ours=_OURS, rows="\n".join(each))
+            text += _SIDE_BY_SIDE.format(**_SETTINGS, size=row.functions, rows="\n".join(each))
     return text
 
 
@@ -157,7 +158,7 @@ def _measured(root: Path, size: int, stacks: int, rounds: int) -> Row:
             plans.append(_run(root, "plan", "--every-stack"))
             if not stacks:
                 bare.append(_bare(root))
-                tuned.append(_bare(root, _OURS))
+                tuned.append(_bare(root, PARALLELISM))
         compared = _PARALLEL if size == _PARALLEL_AT and not stacks else ()
         return Row(
             functions=size,
@@ -198,7 +199,7 @@ def _run(root: Path, *verb: str) -> Took:
 
 
 def _bare(root: Path, parallelism: int | None = None) -> Took:
-    """Run what the review names instead of us, but for the apply; with a ``parallelism`` and GOGC as we set them."""
+    """Run what the review names instead of us, but for the apply; with a ``parallelism`` and our limits of memory."""
     review = json.loads((root / ".artifacts/local/review.json").read_text("utf-8"))
     commands = [line for line in review["commands"] if " apply " not in line and " init " not in line]
     cloud = json.loads((root / ".artifacts/local/cloud.json").read_text("utf-8"))
@@ -209,7 +210,7 @@ def _bare(root: Path, parallelism: int | None = None) -> Took:
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": "us-east-1",
         "CHECKPOINT_DISABLE": "1",
-        **({"GOGC": "400"} if parallelism else {}),
+        **(MEMORY if parallelism else {}),
     }
     plan = f" plan -parallelism={parallelism} " if parallelism else " plan "
     return _timed(["bash", "-ec", "\n".join(commands).replace(" plan ", plan)], root, environ)

@@ -22,8 +22,6 @@ from build.rules.values import OWN_STACK as OWN
 
 AT_ONCE = min(4, os.cpu_count() or 1)
 """Stacks at work at the same time: a plan keeps a core busy, and Terraform and the provider take 0.5 to 1 GB."""
-ORPHAN_S = 300
-"""How long an apply is waited for whose deploy was killed; longer than any but the largest takes."""
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -71,22 +69,14 @@ class Estate:
             held.setdefault(release.stacks.get(name, ""), set()).add(name)
         return self._stacks(lambda stack: part_of(release.handoff, stack, held.get(stack, ())), held)
 
-    def plan(
-        self, stacks: Sequence[Stack], *, lock: bool, destroy: bool = False, after_a_kill: bool = False
-    ) -> tuple[Plan, ...]:
-        """Plan ``stacks`` against what is there, several at once.
-
-        With ``after_a_kill`` an apply may still be going on by itself: it is waited for.
-        """
-        wait_s = ORPHAN_S if after_a_kill else 0
+    def plan(self, stacks: Sequence[Stack], *, lock: bool, destroy: bool = False) -> tuple[Plan, ...]:
+        """Plan ``stacks`` against what is there, several at once."""
         terraforms = {stack.name: self._terraform(stack.name, len(stacks) > 1) for stack in stacks}
         for terraform in terraforms.values():
             terraform.init()  # one after the other: they may fetch the same provider
 
         def planned(stack: Stack) -> Plan:
-            made = terraforms[stack.name].plan(
-                self._handoff_path(stack.name), lock=lock, destroy=destroy, wait_s=wait_s
-            )
+            made = terraforms[stack.name].plan(self._handoff_path(stack.name), lock=lock, destroy=destroy)
             return replace(made, inputs=stack.inputs, state=stack.state)
 
         return _side_by_side(planned, stacks)

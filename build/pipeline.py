@@ -66,8 +66,8 @@ def deploy(workspace: Workspace, show: Reporter, *, allow_delete: bool = False, 
     """Plan, apply that plan, roll out, record; on the embedded cloud, ask every function its first sample event."""
     built, aws = prepare(workspace, show)
     with held(workspace, aws, show, verb="deploy") as lease:
-        killed = _tell_of_interrupted(ledger(workspace, aws), show)
-        planned, stacks = _plan(built, aws, show, lock=True, every_stack=every_stack, after_a_kill=killed)
+        _tell_of_interrupted(ledger(workspace, aws), show)
+        planned, stacks = _plan(built, aws, show, lock=True, every_stack=every_stack)
         estate = Estate(workspace=workspace, aws=aws, show=show)
         newest = ledger(workspace, aws).newest()
         digest, verdict = reviews.judged(planned, newest.to_json() if newest else None)
@@ -238,9 +238,9 @@ def alone(workspace: Workspace) -> Iterator[None]:
 
 
 def _plan(
-    built: Built, aws: Aws, show: Reporter, *, lock: bool, every_stack: bool, after_a_kill: bool = False
+    built: Built, aws: Aws, show: Reporter, *, lock: bool, every_stack: bool
 ) -> tuple[Planned, tuple[Stack, ...]]:
-    """Publish and plan; return with the plans the stacks they are of. Of several, the settled ones are left out."""
+    """Publish and plan; return the stacks as well. Of several, the settled ones are left out."""
     workspace = built.workspace
     with show.stage("publish"):
         publisher = _publisher(workspace, aws)
@@ -249,7 +249,7 @@ def _plan(
     with show.stage("plan"):
         stacks = estate.stacks(published)
         settled = {each.name for each in stacks if each.is_settled and len(stacks) > 1 and not every_stack}
-        plans = estate.plan([each for each in stacks if each.name not in settled], lock=lock, after_a_kill=after_a_kill)
+        plans = estate.plan([each for each in stacks if each.name not in settled], lock=lock)
         if settled:
             show.say(f"{len(settled)} of {len(stacks)} stacks are as they were applied: not planned")
     handoff = handoff_of(workspace, published)
@@ -275,14 +275,13 @@ def _released(
     return Deployed(planned=planned, outputs=outputs, rollouts=rollouts, release=number, answers=answers)
 
 
-def _tell_of_interrupted(releases: Ledger, show: Reporter) -> bool:
+def _tell_of_interrupted(releases: Ledger, show: Reporter) -> None:
     row = interrupted(releases)
     if row:
         show.note(
             f"warning: release {row.id} ({row.kind}, {row.at}, by {row.by.arn}) was interrupted; this deploy takes its "
             f"place\nhint: to finish exactly that one instead, run `invoke deploy --env {row.env} --resume`"
         )
-    return row is not None
 
 
 def _publisher(workspace: Workspace, aws: Aws) -> S3Publisher:

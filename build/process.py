@@ -151,13 +151,14 @@ def start(
 ) -> "subprocess.Popen[bytes]":
     """Start ``argv`` and return at once.
 
-    With ``log`` both streams go to that file; without, both are one pipe (``.stdout``).
-    ``detached`` lets the child outlive us and the terminal.
+    With ``log`` both streams go to that file, which `is_written` until the child ends; without, both are one pipe
+    (``.stdout``). ``detached`` lets the child outlive us and the terminal.
     """
     output: int | IO[bytes] = subprocess.PIPE
     try:
         if log:
             output = log.open("ab")
+            _mark(output)
         return subprocess.Popen(
             list(argv),
             cwd=cwd,
@@ -174,6 +175,15 @@ def start(
             output.close()
 
 
+def is_written(log: Path) -> bool:
+    """Tell whether a program that was started with ``log`` still runs, whoever started it. On Windows: never."""
+    try:
+        with log.open("ab") as printed:
+            return not _mark(printed)
+    except FileNotFoundError:
+        return False
+
+
 def is_alive(pid: int) -> bool:
     """Tell whether the process ``pid`` runs and is ours to end. On Windows nobody knows: there it is taken to run."""
     if os.name == "nt":  # there, signal 0 is Ctrl-C
@@ -183,6 +193,19 @@ def is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+def _mark(log: IO[bytes]) -> bool:
+    """Lock ``log`` for as long as this process, or one that inherits it, has it open; False if another holds it."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return True
+    try:
+        fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
         return False
     return True
 

@@ -17,7 +17,7 @@ from build.release.lease import Lease
 from build.release.publishers import Publisher
 from build.release.rollback import Return, chosen, go_back, target_of
 from build.release.rows import FINISHED, RESTORE, RETURNED, ROLLBACK, UNFINISHED, Release
-from build.releasing import interrupted, released
+from build.releasing import released
 from build.results import Planned, Rollout
 
 
@@ -115,11 +115,10 @@ def _applied(
     retried: Collection[str] = (),
 ) -> tuple[Rollout, ...]:
     """Plan and apply what ``recorded`` holds, as the release ``row``."""
-    releases = ledger(estate.workspace, estate.aws)
-    newest = releases.newest()
+    newest = ledger(estate.workspace, estate.aws).newest()
     with estate.show.stage("plan"):
         stacks = estate.recorded(recorded)
-        plans = estate.plan(stacks, lock=True, after_a_kill=interrupted(releases) is not None)
+        plans = estate.plan(stacks, lock=True)
     planned = Planned(
         workspace=estate.workspace,
         published=(),

@@ -18,6 +18,13 @@ _DETAIL_LINES = 6
 _DOING = {"create": ("creating", "created"), "update": ("updating", "updated"), "delete": ("destroying", "destroyed")}
 
 
+class LockedError(ToolError):
+    """The state is locked by ``who``, as user@machine; ``lock`` is what frees it."""
+
+    who = ""
+    lock = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostic:
     """One error Terraform reported."""
@@ -142,6 +149,10 @@ _CAUSES = tuple(
     ]
 )
 _BUCKET = re.compile(r'S3 bucket "([^"\s]+)" does not exist|NoSuchBucket')
+_THERE_ALREADY = re.compile(
+    r"EntityAlreadyExists|ResourceAlreadyExists|Function already exist|QueueAlreadyExists|QueueNameExists"
+    r"|BucketAlreadyOwnedByYou|RepositoryAlreadyExists|TopicAlreadyExists"
+)
 _PROVIDER = re.compile(
     r"provider packages|Failed to install provider|required_provider|Required plugins are not installed"
 )
@@ -160,6 +171,8 @@ class Run:
     """Settings of the backend: bucket, key, region."""
     unlock: str
     """The shell command that frees the state, but for the ID of the lock."""
+    adopt: str
+    """The shell command that takes into the state what is there already, but for an address and an id."""
     verb: str | None = None
     """The verb that ran it, where that is neither plan nor deploy."""
 
@@ -183,6 +196,8 @@ class Run:
         text = "\n".join(f"{error.summary}\n{error.detail}" for error in errors)
         if "Error acquiring the state lock" in text and "Lock Info" in text:
             return self._locked(text)
+        if _THERE_ALREADY.search(text):
+            return self._unknown(facts)
         if missing := _BUCKET.search(text):
             return self._without_bucket(missing[1] or self.state.get("bucket", "for its state"), facts)
         if _PROVIDER.search(text):
@@ -199,7 +214,7 @@ class Run:
         msg = f"terraform {self.command} failed for {self.env}: exit code {completed.code}"
         return ToolError(msg, facts=facts, hint=f"correct what Terraform names above, then run `{self.again}`")
 
-    def _locked(self, text: str) -> ToolError:
+    def _locked(self, text: str) -> LockedError:
         info = {
             key: value.strip() for key, value in re.findall(r"^\s*(ID|Who|Created|Operation):(.*)$", text, re.MULTILINE)
         }
@@ -210,7 +225,7 @@ class Run:
         hint = (
             f"wait for its end, then run `{self.again}`; only if no terraform works on it any more, free it: `{free}`"
         )
-        return ToolError(
+        refused = LockedError(
             f"the state of {self.env} is locked by {who}",
             facts=[
                 f"since: {since} UTC",
@@ -218,6 +233,17 @@ class Run:
                 f"log: {self.log}",
             ],
             hint=hint,
+        )
+        refused.who, refused.lock = who, info.get("ID", "")
+        return refused
+
+    def _unknown(self, facts: list[str]) -> AwsError:
+        # The embedded cloud forgets all it holds; an account does not.
+        adopt = "`invoke local.stop` forgets them all" if self.env == "local" else f"`{self.adopt} ADDRESS ID`"
+        return AwsError(
+            f"{self.env} has things that Terraform's state does not know",
+            facts=[*facts, "made by an apply that was cut off before it could write its state, or by somebody else"],
+            hint=f"take each into the state, or remove it, as it is named above: {adopt}; then run `{self.again}`",
         )
 
     def _without_bucket(self, bucket: str, facts: list[str]) -> AwsError:

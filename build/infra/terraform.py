@@ -6,8 +6,11 @@ whatever unknown attribute is asked for as a command. Import this module where i
 at start.
 """
 
+import getpass
 import json
 import shlex
+import socket
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -19,24 +22,26 @@ from build.digest import Digest
 from build.errors import InputError
 from build.infra.backend import backend_settings, state_key
 from build.infra.binary import terraform_binary
-from build.infra.diagnostics import Diagnostic, Listener, Run
+from build.infra.diagnostics import Diagnostic, Listener, LockedError, Run
 from build.infra.mirrors import provider_source
-from build.process import Completed, Follower, Runner, follow, run
+from build.process import Completed, Follower, Runner, follow, is_written, run
 from build.results import DeployedFunction, DeploymentGroup, Outputs, Plan, ResourceChange
 
 BOOTSTRAP_KEY = "bootstrap/terraform.tfstate"
 """Where the state of terraform/bootstrap/ is, in the env's state bucket."""
 
-_PARALLELISM = 30
+PARALLELISM = 30
 """Terraform's 10 would leave it idle: the provider waits 25 s for every queue it makes."""
+
+_ORPHAN_S = 300.0
+"""How long an apply that a killed run left behind, and that goes on to its end, is waited for, in seconds."""
 
 _ERRORED = "errored.tfstate"
 """Where Terraform leaves a state that it cannot write, in its working directory, whatever the state's own key."""
-_GOGC = "400"
-"""Go collects garbage less often: a plan took 4.9 s instead of 6.6 s, `show` 3.3 s instead of 4.4 s, for 45 MB more."""
-
-_GOMEMLIMIT = "1536MiB"
-"""But from this much on as often as it must: without it, a plan of 500 functions took 4.3 GB instead of 1.5 GB."""
+MEMORY = {"GOGC": "400", "GOMEMLIMIT": "1536MiB"}
+"""Go collects garbage less often: a plan took 4.9 s instead of 6.6 s, `show` 3.3 s instead of 4.4 s, for 45 MB more.
+From a limit on as often as it must: without one, a plan of 500 functions took 4.3 GB instead of 1.5 GB.
+"""
 
 
 class TerraformAdapter(Terraform):  # type: ignore[misc]
@@ -84,8 +89,7 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
         # TF_CLI_ARGS and TF_WORKSPACE would change what the commands below mean.
         kept = {k: v for k, v in environ.items() if not k.startswith(("TF_CLI_ARGS", "TF_WORKSPACE"))}
         self._environ = {
-            "GOGC": _GOGC,
-            "GOMEMLIMIT": _GOMEMLIMIT,
+            **MEMORY,
             **kept,
             "CHECKPOINT_DISABLE": "1",
             "TF_CLI_CONFIG_FILE": str(self.providers.cli_config),
@@ -108,30 +112,40 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
         )
         stamp.write_text(wanted, "utf-8")
 
-    def plan(self, handoff: Path, *, destroy: bool = False, lock: bool = True, wait_s: int = 0) -> Plan:
+    def plan(self, handoff: Path, *, destroy: bool = False, lock: bool = True) -> Plan:
         """Plan what makes the env equal to ``handoff``, or, with ``destroy``, what removes all of it.
 
         Saves the plan under .artifacts/<env>/ and starts the log anew; changes nothing. A plan that
-        nobody will apply needs no ``lock`` of the state: it then only reads, and leaves nothing behind. A lock that
-        another holds is waited for, ``wait_s`` at most.
+        nobody will apply needs no ``lock`` of the state: it then only reads, and leaves nothing behind.
         A destroy, too, looks for every artifact that ``handoff`` names: give it an empty one.
         """
+        self._let_end()
         self.log.unlink(missing_ok=True)
         self.init()
-        if lock:
-            self._write_left()
         path = self._generated / "plan.tfplan"
         path.unlink(missing_ok=True)
-        heard = self._terraform(
-            "plan",
-            out=str(path),
-            var_file=[*self._var_files, str(handoff.resolve())],
-            destroy=IsFlagged if destroy else None,
-            lock=None if lock else False,
-            lock_timeout=f"{wait_s}s" if wait_s else None,
-            parallelism=_PARALLELISM,
-            input=False,
-        )
+        options = {
+            "out": str(path),
+            "var_file": [*self._var_files, str(handoff.resolve())],
+            "destroy": IsFlagged if destroy else None,
+            "lock": None if lock else False,
+            "parallelism": PARALLELISM,
+            "input": False,
+        }
+
+        def planned() -> Listener:
+            if lock:
+                self._write_left()
+            return self._terraform("plan", **options)
+
+        try:
+            heard = planned()
+        except LockedError as refused:
+            if self._env != "local" or refused.who != f"{getpass.getuser()}@{socket.gethostname()}":
+                raise
+            self._on_progress("freeing the state: the terraform that locked it has ended without doing so")
+            self._bare("force-unlock", "-force", refused.lock)
+            heard = planned()
         return self.saved(path) if heard.changes else Plan(path=path, changes=(), stack=self._stack)
 
     def saved(self, path: Path) -> Plan:
@@ -144,7 +158,7 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
         """Apply the saved ``plan`` and nothing else."""
         self.init()
         try:
-            self._terraform("apply", str(plan.path.resolve()), parallelism=_PARALLELISM, input=False)
+            self._terraform("apply", str(plan.path.resolve()), parallelism=PARALLELISM, input=False)
         finally:
             errored = self._folder / _ERRORED
             if errored.is_file():  # among sources it would be committed, and the next stack's would overwrite it
@@ -206,6 +220,18 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
             raise self._run(command).failure([], completed)
         return completed
 
+    def _bare(self, *args: str) -> Completed:
+        """Run a command that has no -json."""
+        return self._runner([str(self._binary), *args], cwd=self._folder, env=self._environ)
+
+    def _let_end(self) -> None:
+        """Wait for the Terraform that a killed run left at work; it holds the lock of the state, and writes the log."""
+        end = time.monotonic() + _ORPHAN_S
+        if is_written(self.log):
+            self._on_progress("waiting for the terraform of another run, which goes on to its end")
+        while is_written(self.log) and time.monotonic() < end:
+            time.sleep(0.1)
+
     @property
     def _left(self) -> Path:
         return self._generated / _ERRORED
@@ -217,8 +243,7 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
         """
         if self._left.is_file():
             self._on_progress("writing the state that the apply before could not write")
-            argv = [str(self._binary), "state", "push", "-no-color", str(self._left)]
-            completed = self._runner(argv, cwd=self._folder, env=self._environ)
+            completed = self._bare("state", "push", "-no-color", str(self._left))
             if completed.code:
                 msg = f"{self._left} could not be written as the state"
                 told = Diagnostic(summary=msg, detail=completed.stderr, address=None, place=None)
@@ -226,7 +251,8 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
             self._left.unlink()
 
     def _run(self, command: str) -> Run:
-        unlock = [f"TF_DATA_DIR={self._environ['TF_DATA_DIR']}", str(self._binary), f"-chdir={self._folder}"]
+        here = ["env", f"TF_DATA_DIR={self._environ['TF_DATA_DIR']}", str(self._binary), f"-chdir={self._folder}"]
+        files = [*self._var_files, str(self._generated / "handoff.tfvars.json")]
         return Run(
             command=command,
             env=self._env,
@@ -234,7 +260,8 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
             providers=self.providers.source,
             verb=self._verb,
             state=backend_settings(self.backend),
-            unlock=shlex.join(["env", *unlock, "force-unlock"]),
+            unlock=shlex.join([*here, "force-unlock"]),
+            adopt=shlex.join([*here, "import", *(f"-var-file={file}" for file in files)]),
         )
 
     def _settings_file(self, path: Path) -> Path:

@@ -15,6 +15,10 @@ class RequestHandler(MotoRequestHandler):  # type: ignore[misc]  # moto has no t
 
     wbufsize = TOGETHER
 
+    def handle_expect_100(self) -> bool:
+        """Leave it to the moment the answer is begun: http.server would say it, and werkzeug once more."""
+        return True
+
     def run_wsgi(self) -> None:
         """Answer one request."""
         if self.headers.get("Expect", "").strip().lower() == "100-continue":

@@ -23,9 +23,9 @@ import pytest
 
 from build.release.lease import leased
 from build.release.ledger import Ledger
-from build.release.rows import FINISHED, UNFINISHED
+from build.release.rows import FINISHED
 from tests import faults
-from tests.checkout import ROOT, Checkout, make_checkout, wait_for
+from tests.checkout import ROOT, Checkout, make_checkout
 from tests.faults import Effect, Faults, Rule, after, before, during, from_now_on, held, lost, refused, reset, stale
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]
@@ -36,6 +36,8 @@ ARTIFACTS, STATES = f"slipway-local-artifacts-{ACCOUNT}-us-east-1", f"slipway-lo
 LOCK = {"Bucket": STATES, "Key": "slipway/local.tfstate.tflock"}
 LEASE = "releases/lease.json"
 NAMES = ("greeting", "orders")
+NEXT = {False: "`deploy`", True: "`deploy`, which frees the lock"}
+"""What is next, by whether the state is locked."""
 KILLS = int(os.environ.get("SLIPWAY_KILLS", "1"))
 
 
@@ -208,16 +210,6 @@ class Env:
         found = self.client("s3").list_objects_v2(Bucket=STATES, Prefix=LOCK["Key"])
         return bool(found["KeyCount"])
 
-    def free(self) -> None:
-        """Free the state as `terraform force-unlock` does, once a deploy has said that it is locked."""
-        self.faults.clear()
-        newest = next(self.ledger.latest())
-        if newest.outcome != UNFINISHED:  # or it would wait for minutes: another's apply may be going on
-            stopped = self.deploy()
-            assert stopped.returncode == 4
-            assert "the state of local is locked by" in stopped.stderr
-        self.client("s3").delete_object(**LOCK)
-
 
 @pytest.fixture(scope="module")
 def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Env]:
@@ -236,14 +228,13 @@ def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Env]:
 
 # ── what passes, what lasts, what is somebody else's ──────────────────────────────────────────
 
-ENDING = ("lock the state", "answer lost")
-"""It passes, but Terraform's second try clashes with what the first one did."""
+CLASHING = ("lock the state", "answer lost")
+"""Terraform's second try clashes with what its first one did."""
 SEEN = [(stage, "stale") for stage in ("see it updated", "read a function")] + [("see it updated", "unknown")]
 UP_TO_THE_APPLY = [
     ("take the lease", "refused"),
     ("put an artifact", "refused"),
     ("put an artifact", "token expired"),
-    ENDING,
     ("read the state", "refused"),
     ("read a function", "token expired"),
     ("begin the release", "refused"),
@@ -266,7 +257,7 @@ FROM_THE_APPLY_ON = [
 def test_what_passes_is_asked_again_by_the_same_deploy(env: Env, together: tuple[str, ...]):
     env.change()
     env.faults.clear()
-    every = [(stage, column) for stage in STAGES for column in together if (stage, column) != ENDING]
+    every = [(stage, column) for stage in STAGES for column in together if (stage, column) != CLASHING]
     every = [each for each in every if each[1] not in {"stale", "unknown"} or each in SEEN]
     rules = {each: env.on(*each) for each in every}
     done = env.deploy()
@@ -275,6 +266,18 @@ def test_what_passes_is_asked_again_by_the_same_deploy(env: Env, together: tuple
     env.require_settled()
     for each in every:
         saw(*each, "goes on")
+
+
+def test_a_lock_whose_answer_was_lost_is_freed_by_the_same_deploy(env: Env):
+    env.change()
+    env.faults.clear()
+    rule = env.on(*CLASHING)
+    done = env.deploy()
+    assert done.returncode == 0, done.stderr
+    assert rule.struck
+    assert "freeing the state" in done.stderr
+    env.require_settled()
+    saw(*CLASHING, "frees the lock")
 
 
 CODE = [("update code", "refused")]
@@ -320,10 +323,7 @@ def ends(env: Env, stage: str, column: str) -> None:
     assert done.returncode in {4, 5}, done.stderr
     assert "invoke" in hint or "again" in hint, done.stderr
     env.require_whole()
-    locked = env.is_locked()
-    if locked:
-        env.free()
-    saw(stage, column, f"exit {done.returncode}; {'free the lock; ' if locked else ''}`deploy`")
+    saw(stage, column, f"exit {done.returncode}; {NEXT[env.is_locked()]}")
 
 
 # ── kill -9 ───────────────────────────────────────────────────────────────────────────────────
@@ -370,11 +370,6 @@ def test_a_deploy_killed_at_any_moment_is_made_up_for_by_the_next(env: Env):
         process.communicate()
         tell(f"{'machine' if machine else 'process'} after {moment_s:.1f} s, at {env.faults.seen[-1:]}")
         env.require_whole()
-        if machine and env.is_locked():
-            env.free()
-        elif env.is_locked() and (done := env.deploy()).returncode:  # its Terraform still plans
-            assert "the state of local is locked by" in done.stderr, done.stderr
-            wait_for(lambda: not env.is_locked(), limit_s=120)
         env.finish()
 
 
@@ -397,10 +392,7 @@ def killed(env: Env, stage: str, when: Callable[[Callable[[], object]], Effect],
     assert rule.struck, said
     assert processes[0].returncode == -signal.SIGKILL
     env.require_whole()
-    locked = machine and env.is_locked()
-    if locked:
-        env.free()
-    saw(stage, column, f"{'free the lock; ' if locked else ''}`deploy`")
+    saw(stage, column, NEXT[machine and env.is_locked()])
 
 
 def tell(text: str) -> None:

@@ -1,6 +1,10 @@
 """The adapter and what it makes of Terraform's words; the real Terraform runs in tests/terraform."""
 
+import getpass
 import json
+import os
+import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +12,7 @@ import pytest
 from build.errors import AwsError, FindingsError, InputError, SlipwayError, ToolError
 from build.infra.diagnostics import Listener, progress
 from build.infra.terraform import TerraformAdapter, outputs_of
-from build.process import Completed
+from build.process import Completed, start
 from build.results import Plan
 
 
@@ -444,6 +448,19 @@ def test_a_missing_bucket_is_named_with_the_command_that_makes_it(root, scripted
     assert raised.hint.endswith("`invoke plan --env prod`")
 
 
+THERE = "operation error IAM: CreateRole, https response error StatusCode: 409, EntityAlreadyExists: shop-prod-orders"
+
+
+def test_what_is_there_and_in_no_state_is_taken_into_it_by_the_command_that_is_named(root, scripted):
+    raised = refused(root, scripted, error("creating IAM Role", THERE))
+    assert isinstance(raised, AwsError)
+    assert raised.summary == "prod has things that Terraform's state does not know"
+    assert any("shop-prod-orders" in fact for fact in raised.facts)
+    command = f"terraform -chdir={root}/terraform import -var-file={root}/terraform/envs/prod.tfvars"
+    assert command.partition(" ")[2] in raised.hint
+    assert f"-var-file={root}/.artifacts/prod/handoff.tfvars.json ADDRESS ID`" in raised.hint
+
+
 LOCKED = error(
     "Error acquiring the state lock",
     "Error message: operation error S3: PutObject, https response error StatusCode: 412\n"
@@ -467,11 +484,58 @@ def test_a_held_state_lock_names_who_holds_it_and_how_to_free_it(root, scripted)
     )
 
 
-def test_a_state_lock_of_the_embedded_cloud_is_freed_without_touching_aws(root, scripted):
+@pytest.fixture
+def local(root):
     for name in ("s3.tfbackend", "tfvars"):
         (root / f"terraform/envs/prod.{name}").rename(root / f"terraform/envs/local.{name}")
+    return root
+
+
+def test_a_state_lock_of_the_embedded_cloud_is_freed_without_touching_aws(local, scripted):
     scripted.answer("plan", LOCKED, code=1)
     with pytest.raises(ToolError) as raised:
-        adapter(root, scripted, env="local").plan(root / "handoff.tfvars.json")
+        adapter(local, scripted, env="local").plan(local / "handoff.tfvars.json")
     assert raised.value.hint.endswith("`invoke local.stop`")
     assert "force-unlock" not in str(raised.value)
+    assert scripted.commands == ["init", "plan"], "it is somebody else's"
+
+
+class Freed(ScriptedTerraform):
+    """Plans once the state is unlocked."""
+
+    def __call__(self, argv, **named):
+        if argv[1] == "force-unlock":
+            self.answer("plan", {"type": "planned_change"})
+        return super().__call__(argv, **named)
+
+
+def own_lock() -> dict[str, object]:
+    ours = f"{getpass.getuser()}@{socket.gethostname()}"
+    return dict(json.loads(json.dumps(LOCKED).replace("ada@laptop", ours)))
+
+
+def test_a_state_lock_that_our_own_terraform_left_on_the_embedded_cloud_is_freed_at_once(local):
+    said: list[str] = []
+    scripted = Freed()
+    scripted.answer("plan", own_lock(), code=1)
+    adapter(local, scripted, said.append, env="local").plan(local / "handoff.tfvars.json")
+    assert scripted.commands == ["init", "plan", "force-unlock", "plan", "show"]
+    assert ("force-unlock", "-force", "f00d") in scripted.ran
+    assert "freeing the state: the terraform that locked it has ended without doing so" in said
+
+
+def test_a_state_lock_of_an_account_is_never_freed_by_itself(root):
+    scripted = Freed()
+    refused(root, scripted, own_lock())
+    assert "force-unlock" not in scripted.commands
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such lock")
+def test_a_plan_waits_for_the_terraform_that_an_interrupted_run_left_behind(root, scripted):
+    log = root / ".artifacts/prod/terraform.log"
+    log.parent.mkdir(parents=True)
+    left = start([sys.executable, "-c", "import time; time.sleep(0.5); print('the end')"], log=log)
+    said: list[str] = []
+    adapter(root, scripted, said.append).plan(root / "handoff.tfvars.json")
+    assert left.poll() == 0
+    assert said[0] == "waiting for the terraform of another run, which goes on to its end"

@@ -21,7 +21,7 @@ def _app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterabl
 
 
 @contextmanager
-def _client() -> Iterator[socket.socket]:
+def _client(protocol: str) -> Iterator[socket.socket]:
     """The other end of a connection that keeps each send apart, so that a test sees what leaves together."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.settimeout(10)
@@ -35,7 +35,8 @@ def _client() -> Iterator[socket.socket]:
         _server_version="x",
         log=lambda *_: None,
     )
-    serving = threading.Thread(target=RequestHandler, args=(theirs, ("127.0.0.1", 2), server))
+    handler = type("Handler", (RequestHandler,), {"protocol_version": protocol})
+    serving = threading.Thread(target=handler, args=(theirs, ("127.0.0.1", 2), server))
     serving.start()
     try:
         yield ours
@@ -45,9 +46,9 @@ def _client() -> Iterator[socket.socket]:
         theirs.close()
 
 
-@pytest.fixture
-def client() -> Iterator[socket.socket]:
-    with _client() as ours:
+@pytest.fixture(params=["HTTP/1.0", "HTTP/1.1"])
+def client(request: pytest.FixtureRequest) -> Iterator[socket.socket]:
+    with _client(request.param) as ours:
         yield ours
 
 

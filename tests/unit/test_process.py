@@ -63,3 +63,27 @@ def test_a_line_is_told_while_the_program_still_runs(tmp_path):
     code = f"import os, time; print('first', flush=True)\nwhile not os.path.exists({str(go)!r}): time.sleep(0.02)"
     process.follow(python(code), log=tmp_path / "log", on_line=lambda _: go.touch())
     assert go.exists()
+
+
+WITH_LOCKS = pytest.mark.skipif(os.name == "nt", reason="Windows has no such lock")
+
+
+@WITH_LOCKS
+def test_a_log_is_written_until_its_program_ends_whoever_started_it(tmp_path):
+    log = tmp_path / "log"
+    assert not process.is_written(log)
+    child = process.start(python("import time; time.sleep(60)"), log=log)
+    assert process.is_written(log)
+    child.kill()
+    child.wait()
+    assert not process.is_written(log)
+
+
+@WITH_LOCKS
+def test_what_a_program_leaves_behind_but_prints_elsewhere_does_not_count(tmp_path):
+    log = tmp_path / "log"
+    leaves = (
+        "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'input()'], stdout=-3, stderr=-3, stdin=-1)"
+    )
+    process.start(python(f"{leaves}; import os; os._exit(0)"), log=log).wait()
+    assert not process.is_written(log)
