@@ -14,7 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -73,6 +73,8 @@ class Answer:
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    promised: int | None = None
+    """Bytes that it says its body has, where it is cut off before."""
 
 
 Effect = Callable[[Request, "Faults"], Answer | None]
@@ -119,6 +121,8 @@ class Faults:
 
     def __init__(self, cloud: str) -> None:
         self.seen: list[Seen] = []
+        self.cloud = cloud
+        self.requests: list[Request] = []
         self._cloud = urlsplit(cloud)
         self._rules: list[Rule] = []
         self._answers: dict[str, list[Answer]] = defaultdict(list)
@@ -149,11 +153,13 @@ class Faults:
         with self._lock:
             self._rules.clear()
             self.seen.clear()
+            self.requests.clear()
 
     def answer(self, request: Request) -> Answer | None:
         """Answer ``request``; None if the connection is to be closed instead."""
         with self._lock:
             taken = next((rule for rule in self._rules if rule.takes(request)), None)
+            self.requests.append(replace(request, body=b""))
         outcome = "reset"
         try:
             answer = taken.effect(request, self) if taken else self.forward(request)
@@ -336,7 +342,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         headers = [(name, value) for name, value in answer.headers if name.lower() != "content-length"]
-        length = len(answer.body)
+        length = len(answer.body) if answer.promised is None else answer.promised
+        self.close_connection = answer.promised is not None
         if request.method == "HEAD":  # it tells of the body that a GET has
             length = int(dict(answer.headers).get("Content-Length", 0))
         head = [f"HTTP/1.1 {answer.status} {http.client.responses.get(answer.status, '')}"]

@@ -1,0 +1,1 @@
+"""Container images: layers from wheels, manifests, registries; no daemon."""
