@@ -135,16 +135,24 @@ class Registry:
             raise self._wrong(repository, str(digest), Digest(hashed.hexdigest()))
 
     def push(
-        self, repository: str, digest: Digest, path: Path, *, mount: str | None = None, tell: Tell = lambda _: None
+        self,
+        repository: str,
+        digest: Digest,
+        content: Callable[[], Path],
+        *,
+        mount: str | None = None,
+        tell: Tell = lambda _: None,
     ) -> bool:
-        """Make sure that the blob in the file at ``path`` is there; tell whether its bytes had to be sent.
+        """Make sure that a blob is there; tell whether its bytes had to be sent.
 
-        First it is looked for, then asked to be mounted from the repository ``mount``, which may have it.
+        First it is looked for, then asked to be mounted from the repository ``mount``, which may have it; only then
+        is ``content`` asked for the file that holds it.
         """
         if self.has_blob(repository, digest):
             return False
         if mount and self._mounted(repository, digest, mount):
             return False
+        path = content()
         size_bytes = path.stat().st_size
         for attempt in range(_TRIES):
             place = self._begun(repository)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from build.store.sharing import Sharing
 
-SHARED_NOTES = frozenset({"archive", "built", "compiled", "findings", "resolved", "source", "survey", "wheel"})
+SHARED_NOTES = frozenset({"archive", "built", "compiled", "findings", "layer", "resolved", "source", "survey", "wheel"})
 """Subjects whose notes are true on every machine; others never leave this one."""
 
 ABANDONED_AFTER_S = 24 * 3600
@@ -70,6 +70,10 @@ class Store:
     def artifact(self, digest: Digest) -> Path:
         """Return where the artifact with ``digest`` is, or would be."""
         return self.root / "artifacts" / f"{digest.hex}.zip"
+
+    def blob(self, digest: Digest) -> Path:
+        """Return where the layer, config or manifest with ``digest`` is, or would be."""
+        return self.root / "blobs" / digest.hex
 
     def bytecode(self, key: Digest) -> Path:
         """Return where the bytecode made from ``key`` is, or would be."""

@@ -16,7 +16,7 @@ from build.digest import Digest
 from build.errors import FindingsError
 from build.store.objects import ABANDONED_AFTER_S, Store, in_use, trust, untouched, verified
 
-KINDS = ("wheels", "bytecode", "artifacts", "notes", "tools", "tmp")
+KINDS = ("wheels", "bytecode", "artifacts", "blobs", "notes", "tools", "tmp")
 """Folders of a store. In ``tools`` and ``tmp`` (what is being made, or was when a build died) a folder is one thing."""
 _DEPTH = {"wheels": 2, "notes": 2}
 _HEX = re.compile(rb"[0-9a-f]{64}")
@@ -52,7 +52,7 @@ def verify(store: Store, *, on_progress: Callable[[str], None]) -> list[str]:
     Wheels and artifacts have their digest in their name. Bytecode must be a sound zip that nothing wrote to
     since, notes must be JSON. What has the right bytes is trusted again, whoever touched it.
     """
-    objects = [each for each in contents(store) if each.kind in {"wheels", "bytecode", "artifacts", "notes"}]
+    objects = [each for each in contents(store) if each.kind in {"wheels", "bytecode", "artifacts", "blobs", "notes"}]
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         problems = pool.map(_problem, objects)
         found = list(_told(zip(objects, problems, strict=True), objects, on_progress))
@@ -84,7 +84,7 @@ def _problem(each: Stored) -> str | None:
         match each.kind:
             case "wheels":
                 trust(verified(path, Digest.parse(path.parent.name)))
-            case "artifacts":
+            case "artifacts" | "blobs":
                 trust(verified(path, Digest.parse(path.stem)))
             case "notes":
                 json.loads(path.read_bytes())

@@ -69,7 +69,7 @@ def put_image(registry: Registry, repository: str, folder: Path, media_type: str
     """An image of a config alone."""
     (folder / "config").write_bytes(CONFIG)
     digest = Digest.of_bytes(CONFIG)
-    registry.push(repository, digest, folder / "config")
+    registry.push(repository, digest, lambda: folder / "config")
     config = {"mediaType": CONFIG_TYPES[media_type], "digest": str(digest), "size": len(CONFIG)}
     manifest = {"schemaVersion": 2, "mediaType": media_type, "config": config, "layers": []}
     body = json.dumps(manifest).encode()
@@ -84,10 +84,10 @@ def test_a_blob_comes_back_as_it_was_sent_and_is_sent_once(server, name, blob, t
     registry = client(server)
     told: list[int] = []
     assert not registry.has_blob(name, DIGEST)
-    assert registry.push(name, DIGEST, blob, tell=told.append)
+    assert registry.push(name, DIGEST, lambda: blob, tell=told.append)
     assert registry.has_blob(name, DIGEST)
     assert sum(told) == len(BYTES)
-    assert not registry.push(name, DIGEST, blob, tell=told.append)
+    assert not registry.push(name, DIGEST, lambda: blob, tell=told.append)
     assert sum(told) == len(BYTES)
     registry.pull(name, DIGEST, tmp_path / "back")
     assert (tmp_path / "back").read_bytes() == BYTES
@@ -96,14 +96,14 @@ def test_a_blob_comes_back_as_it_was_sent_and_is_sent_once(server, name, blob, t
 def test_what_another_repository_has_is_mounted_from_there(server, name, blob, tmp_path):
     registry = client(server)
     told: list[int] = []
-    registry.push(f"{name}-base", DIGEST, blob)
-    assert not registry.push(name, DIGEST, blob, mount=f"{name}-base", tell=told.append)
+    registry.push(f"{name}-base", DIGEST, lambda: blob)
+    assert not registry.push(name, DIGEST, lambda: blob, mount=f"{name}-base", tell=told.append)
     assert told == []
     registry.pull(name, DIGEST, tmp_path / "back")
 
 
 def test_what_cannot_be_mounted_is_sent(server, name, blob):
-    assert client(server).push(name, DIGEST, blob, mount=f"{name}-nowhere")
+    assert client(server).push(name, DIGEST, lambda: blob, mount=f"{name}-nowhere")
 
 
 @pytest.mark.parametrize("media_type", MANIFESTS)
@@ -159,7 +159,7 @@ def test_skopeo_reads_what_was_put(server, name, tmp_path):
 def test_what_passes_is_asked_again(layer, name, blob, effect, at):
     rule = layer.on(at, effect)
     registry = through(layer)
-    registry.push(name, DIGEST, blob)
+    registry.push(name, DIGEST, lambda: blob)
     assert rule.struck
     assert client(urlsplit(layer.cloud).netloc).has_blob(name, DIGEST)
 
@@ -180,7 +180,7 @@ def test_an_upload_that_is_cut_and_that_the_registry_gives_up_begins_anew(layer,
     """The CNCF's registry knows an upload only by how much of it had come before."""
     rule = layer.on("PATCH ", cut_in_the_middle, times=2)
     registry = through(layer)
-    assert registry.push(name, DIGEST, blob)
+    assert registry.push(name, DIGEST, lambda: blob)
     assert rule.struck == 2
     registry.pull(name, DIGEST, tmp_path / "back")
 
@@ -202,7 +202,7 @@ def test_an_upload_that_is_cut_goes_on_where_it_was(layer, name, blob, tmp_path)
     layer.on("PATCH ", half, times=2)
     layer.on("GET .*/uploads/", tells, times=2)
     registry = through(layer)
-    assert registry.push(name, DIGEST, blob)
+    assert registry.push(name, DIGEST, lambda: blob)
     registry.pull(name, DIGEST, tmp_path / "back")
     ranges = [each.headers["content-range"] for each in layer.requests if "content-range" in each.headers]
     assert ranges == ["1500000-2999999", "2250000-2999999"]
@@ -210,7 +210,7 @@ def test_an_upload_that_is_cut_goes_on_where_it_was(layer, name, blob, tmp_path)
 
 def test_a_download_that_is_cut_goes_on_where_it_was(layer, name, blob, tmp_path):
     registry = through(layer)
-    registry.push(name, DIGEST, blob)
+    registry.push(name, DIGEST, lambda: blob)
 
     def half(request: Request, faults: Faults) -> Answer:
         answer = faults.forward(request)
@@ -238,7 +238,7 @@ def test_a_registry_that_is_started_anew_and_forgot_the_upload_gets_it_again(tmp
             raise ConnectionResetError
 
         rule = between.on("PATCH ", forget)
-        assert through(between).push(name, DIGEST, blob)
+        assert through(between).push(name, DIGEST, lambda: blob)
         assert rule.struck
         assert client(f"127.0.0.1:{port}").has_blob(name, DIGEST)
         between.close()
@@ -248,7 +248,7 @@ def test_what_is_elsewhere_is_fetched_there_without_our_authorization(tmp_path, 
     with containers.registry(tmp_path / "registry", basic=True) as host, serving(BYTES) as elsewhere:
         between = Faults(f"http://{host}")
         registry = through(between, credentials=lambda: ("AWS", "AWS"))
-        registry.push(name, DIGEST, blob)
+        registry.push(name, DIGEST, lambda: blob)
         moved = Answer(status=307, headers=(("Location", f"{elsewhere.address}/signed?key=1"),), body=b"")
         between.on("GET .*/blobs/", lambda *_: moved)
         registry.pull(name, DIGEST, tmp_path / "back")
@@ -269,7 +269,7 @@ def test_a_name_and_a_password_are_given_once_they_are_asked_for(tmp_path, name,
             return "AWS", "AWS"
 
         registry = client(host, credentials=credentials)
-        registry.push(name, DIGEST, blob)
+        registry.push(name, DIGEST, lambda: blob)
         put_image(registry, name, tmp_path)
         registry.pull(name, DIGEST, tmp_path / "back")
         assert len(asked) == 1
@@ -284,7 +284,7 @@ def test_a_password_that_expires_is_asked_for_anew(tmp_path, name, blob):
         registry = client(host, credentials=lambda: ("AWS", next(passwords)))
         with pytest.raises(ToolError):
             registry.has_blob(name, DIGEST)
-        assert registry.push(name, DIGEST, blob)
+        assert registry.push(name, DIGEST, lambda: blob)
 
 
 def test_a_password_that_expires_during_an_upload_is_asked_for_anew(tmp_path, name, blob):
@@ -292,7 +292,7 @@ def test_a_password_that_expires_during_an_upload_is_asked_for_anew(tmp_path, na
         between = Faults(f"http://{host}")
         expired = Answer(status=401, headers=(("WWW-Authenticate", 'Basic realm="tests"'),), body=b"")
         between.on("PATCH ", lambda *_: expired)
-        assert through(between, credentials=lambda: ("AWS", "AWS")).push(name, DIGEST, blob)
+        assert through(between, credentials=lambda: ("AWS", "AWS")).push(name, DIGEST, lambda: blob)
         between.close()
 
 
@@ -308,7 +308,7 @@ def test_a_token_is_fetched_for_what_it_is_asked_for(layer, name, blob, tmp_path
     with serving(json.dumps({"token": name}).encode()) as tokens:
         layer.on(" ", demand, times=1000)
         registry = through(layer)
-        registry.push(name, DIGEST, blob)
+        registry.push(name, DIGEST, lambda: blob)
         registry.pull(name, DIGEST, tmp_path / "back")
         (asked,) = {urlsplit(target).query for target in tokens.targets}
         assert parse_qs(asked) == {"service": ["tests"], "scope": [f"repository:{name}:pull,push"]}
@@ -321,14 +321,14 @@ def test_a_token_is_fetched_for_what_it_is_asked_for(layer, name, blob, tmp_path
 def test_wrong_bytes_are_refused_by_the_registry_and_nothing_is_there(server, name, blob):
     wrong = Digest.of_bytes(b"other")
     with pytest.raises(ToolError, match="did not take the blob") as raised:
-        client(server).push(name, wrong, blob)
+        client(server).push(name, wrong, lambda: blob)
     assert "DIGEST_INVALID" in raised.value.facts[1]
     assert not client(server).has_blob(name, wrong)
 
 
 def test_other_bytes_than_were_asked_for_are_refused(layer, name, blob, tmp_path):
     registry = through(layer)
-    registry.push(name, DIGEST, blob)
+    registry.push(name, DIGEST, lambda: blob)
     layer.on("GET .*/blobs/", lambda *_: Answer(status=200, headers=(), body=b"other"))
     with pytest.raises(ToolError, match="gave other bytes") as raised:
         registry.pull(name, DIGEST, tmp_path / "back")

@@ -1,0 +1,103 @@
+"""Images without a Dockerfile: a base, the distributions, and the folder's own code last.
+
+Lambda flattens an image once and shares blocks of 512 KiB between all that have them at the same place
+(https://arxiv.org/abs/2305.13162), so that what many functions have in common comes in the same order and the same
+layers everywhere: large packages alone, the rest together, code in a layer of its own.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+
+from build.digest import Digest
+from build.images.layers import FORMAT, Layer, write_layer
+from build.images.manifests import Image, put_on
+from build.store.objects import Store, untouched
+from build.zips.archives import read_back
+from build.zips.trees import Entry, Tree
+
+LARGE_BYTES = 5_000_000
+"""Compressed. A package from this size on has a layer of its own, which others that hold it share."""
+MOST_ALONE = 6
+"""Layers of large packages in one part: each is a request or two at every push, and Lambda's dedup needs none."""
+_NOTE = "layer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A piece of an archive of the store, to be laid on an image."""
+
+    archive: Path
+    key: Digest
+    """Of everything that enters its bytes."""
+    folder: str
+    """Where it lands in the image, such as ``var/task``."""
+    start: int = 0
+    end: int | None = None
+    """Which of the archive's members it is; to the last."""
+
+    @property
+    def tree(self) -> Tree:
+        """Its entries, sorted by path."""
+        members = read_back(self.archive)[self.start : self.end]
+        return tuple(sorted(Entry(*member[:6], self.archive, member[6], "") for member in members))
+
+
+def assemble(base: Image, parts: Sequence[Part], store: Store, pool: Executor, *, command: Sequence[str]) -> Image:
+    """Return ``base`` with every one of ``parts`` on it; what is not known yet is made, several layers at once."""
+    layers = [layer for made in pool.map(lambda part: layers_of(part, store), parts) for layer in made]
+    return put_on(base, layers, command=command, settings={})
+
+
+def layers_of(part: Part, store: Store) -> tuple[Layer, ...]:
+    """Return the layers of ``part``, in their order; made if nobody made them before. Their bytes need not be here."""
+    return store.recall(_NOTE, part.key, _read) or make_layers(part, store)
+
+
+def make_layers(part: Part, store: Store) -> tuple[Layer, ...]:
+    """Make the layers of ``part``, put their bytes into ``store``, and remember what they are."""
+    made = []
+    for tree in split(part.tree):
+        with store.scratch() as folder:
+            layer = write_layer(tree, part.folder, folder / "layer")
+            if not untouched(store.blob(layer.digest), layer.size_bytes):
+                store.keep(folder / "layer", store.blob(layer.digest))
+        made.append(layer)
+    store.remember(
+        _NOTE, part.key, [[str(each.digest), each.size_bytes, str(each.diff_id), each.unpacked_bytes] for each in made]
+    )
+    return tuple(made)
+
+
+def split(tree: Tree) -> Iterator[Tree]:
+    """Yield ``tree`` in layers: large packages alone, sorted by name, then all the rest."""
+    packages: dict[str, list[Entry]] = {}
+    for entry in tree:
+        packages.setdefault(_package(entry.path), []).append(entry)
+    sizes = {name: sum(entry.compressed_bytes for entry in entries) for name, entries in packages.items()}
+    large = sorted((name for name in packages if name and sizes[name] >= LARGE_BYTES), key=lambda name: -sizes[name])
+    alone = sorted(large[:MOST_ALONE])
+    yield from (tuple(packages.pop(name)) for name in alone)
+    rest = tuple(sorted(entry for entries in packages.values() for entry in entries))
+    if rest:
+        yield rest
+
+
+def key_of(*words: object) -> Digest:
+    """Return the key of a part that follows from ``words``, and from the format of layers."""
+    return Digest.of_bytes(" ".join(map(str, ("layers", FORMAT, LARGE_BYTES, MOST_ALONE, *words))).encode())
+
+
+def _package(path: str) -> str:
+    """Return the top folder of ``path``, or in a Lambda layer the one below ``python``; empty for a file there."""
+    folders = path.split("/")[:-1]
+    below = folders[1:] if folders[:1] == ["python"] else folders
+    return below[0] if below else ""
+
+
+def _read(note: list[list[object]]) -> tuple[Layer, ...]:
+    return tuple(
+        Layer(Digest.parse(str(digest)), int(str(size)), Digest.parse(str(diff_id)), int(str(unpacked)))
+        for digest, size, diff_id, unpacked in note
+    )
