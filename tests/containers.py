@@ -17,6 +17,7 @@ from tests.checkout import ROOT, wait_for
 _TOOLS = ROOT / ".artifacts/tools"
 _PACKAGES = {
     "docker-registry": ("docker-registry",),
+    "bwrap": ("bubblewrap",),
     "skopeo": ("skopeo", "libgpgme11", "libassuan0"),
     "umoci": ("umoci",),
 }

@@ -17,7 +17,7 @@ from build.digest import Digest
 from build.errors import InputError
 from build.images.seams import Inflater, joined
 from build.images.tar import BLOCK, file_header, folder_header, padding
-from build.zips.trees import STORED, Entry, Tree
+from build.zips.trees import STORED, Entry, Tree, below
 
 FORMAT = 1
 """Of the bytes below; to be raised whenever the same tree gives others."""
@@ -45,7 +45,7 @@ class Layer(NamedTuple):
 
 
 def write_layer(tree: Tree, folder: str, path: Path) -> Layer:
-    """Write ``tree``, moved to ``folder`` of the image (``var/task``), as a layer to ``path``.
+    """Write ``tree``, moved to ``folder`` of the image (``var/task``; empty: its root), as a layer to ``path``.
 
     Every folder has an entry before what is in it, as Lambda demands. Raises InputError where a wheel does not hold
     what its directory says.
@@ -53,11 +53,10 @@ def write_layer(tree: Tree, folder: str, path: Path) -> Layer:
     with path.open("wb") as stream:
         writer = _Writer(stream)
         told: set[str] = set()
-        for entry in tree:
-            name = f"{folder}/{entry.path}"
-            for parent in _missing(name, told):
+        for entry in below(folder, tree):
+            for parent in _missing(entry.path, told):
                 writer.header(folder_header(parent))
-            writer.header(file_header(name, entry.size_bytes, executable=entry.executable))
+            writer.header(file_header(entry.path, entry.size_bytes, executable=entry.executable))
             writer.content(entry)
         return writer.end()
 

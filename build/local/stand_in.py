@@ -1,0 +1,157 @@
+"""A base image for machines that cannot reach AWS's: this machine's own Python of the version, in the same places.
+
+What AWS's bases promise is kept: `/lambda-entrypoint.sh` with the handler as its only argument, `/var/lang`,
+`/var/runtime`, `/var/task`, `/opt` and the variables of https://github.com/aws/aws-lambda-base-images. What is in it is
+not Amazon Linux, so it never leaves the embedded cloud.
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from build import process
+from build.digest import Digest
+from build.images.assembled import key_of
+from build.images.layers import write_layer
+from build.images.manifests import ARCHITECTURES, OCI, Image, put_on
+from build.local import runtime_bundle
+from build.model import Runtime
+from build.project.interpreters import interpreter_of, release_of
+from build.project.profiles import host_architecture
+from build.store.objects import Store, untouched
+from build.zips.spill import Spill
+
+LABEL = "slipway.stand-in"
+"""In the config of such an image, and of all that are made on it: what has it is for the embedded cloud alone."""
+
+_FORMAT = 1
+_NOTE = "stand-in"
+_RUNTIME = Path(__file__).parent / "runtime"
+_STDLIB = "import sysconfig; print(sysconfig.get_path('stdlib'))"
+_LEFT_OUT = frozenset("__pycache__ ensurepip idlelib lib2to3 site-packages test tests tkinter turtledemo".split())
+_UNUSED = re.compile(r"config-|_test|_tkinter|_xxtestfuzz")
+_LIBRARY = re.compile(r"(?:=> )?(/\S+) \(0x")
+_WHEELS_EXPECT = "libdl.so.2 libgcc_s.so.1 libm.so.6 libpthread.so.0 librt.so.1 libstdc++.so.6 libutil.so.1 libz.so.1"
+"""Libraries that manylinux wheels may take for granted, of what Amazon Linux has."""
+_FILES = ("/bin/sh", "/etc/ssl/certs/ca-certificates.crt")
+_ENTRYPOINT = """\
+#!/bin/sh
+if [ $# -ne 1 ]; then
+  echo "entrypoint requires the handler name to be the first argument" >&2
+  exit 142
+fi
+export _HANDLER="$1"
+exec /var/lang/bin/{python} -S -B /var/runtime/bootstrap.py "$PPID" /opt
+"""
+_VARIABLES = {
+    "LANG": "en_US.UTF-8",
+    "TZ": ":/etc/localtime",
+    "PATH": "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin",
+    "LD_LIBRARY_PATH": "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
+    "LAMBDA_TASK_ROOT": "/var/task",
+    "LAMBDA_RUNTIME_DIR": "/var/runtime",
+}
+
+
+def stand_in(root: Path, runtime: Runtime, store: Store, *, say: Callable[[str], None]) -> Image:
+    """Return the base image of ``runtime``, made of this machine if it was not before; its layer is in ``store``.
+
+    Raises ToolError where there is no Python of the version.
+    """
+    python = interpreter_of(runtime)
+    key = key_of(_NOTE, _FORMAT, python, release_of(runtime), Digest.of_file(runtime_bundle.LOCK), _own_files())
+    image = store.recall(_NOTE, key, lambda note: Image.read(note["manifest"].encode(), note["config"].encode()))
+    if image is None or not all(untouched(store.blob(layer.digest), layer.size_bytes) for layer in image.layers):
+        say(f"making a base image of this machine's {runtime}")
+        image = _made(runtime, python, runtime_bundle.ensure(root, runtime, on_progress=say), store)
+        store.remember(_NOTE, key, {"manifest": image.manifest.decode(), "config": image.config.decode()})
+    return image
+
+
+def is_stand_in(image: Image) -> bool:
+    """Tell whether an image is a stand-in, or is made on one."""
+    return LABEL in (image.settings.get("Labels") or {})
+
+
+def _made(runtime: Runtime, python: Path, bundle: Path, store: Store) -> Image:
+    name = f"python{runtime.version}"
+    stdlib = Path(process.run([str(python), "-I", "-S", "-c", _STDLIB]).stdout.strip())
+    files = {f"var/lang/bin/{name}": python.resolve()}
+    files |= {f"var/lang/lib/{name}/{path}": stdlib / path for path in _below(stdlib)}
+    files |= {f"var/runtime/{path}": bundle / path for path in _below(bundle)}
+    files |= {f"var/runtime/{each.name}": each for each in (_RUNTIME / "bootstrap.py", _RUNTIME / "runtime_client.py")}
+    files |= {path.lstrip("/"): Path(path) for path in _FILES if Path(path).is_file()}
+    programs = [place for path, place in files.items() if ".so" in path or path.startswith(("var/lang/bin", "bin/"))]
+    own = python.resolve().parent.parent
+    files |= {_place(path, own): path for path in _libraries(programs)}
+    texts = {
+        "lambda-entrypoint.sh": _ENTRYPOINT.format(python=name),
+        "etc/os-release": 'NAME="stand-in"\nPRETTY_NAME="A stand-in for AWS\'s base image, for the embedded cloud"\n',
+        "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nsbx_user1051:x:993:990::/home/sbx_user1051:/bin/sh\n",
+        "etc/group": "root:x:0:\nsbx_user1051:x:990:\n",
+    }
+    with store.scratch() as folder:
+        with Spill(folder / "spill") as spill:
+            entries = [
+                spill.add(path, place.read_bytes(), executable=bool(place.stat().st_mode & 0o100), owner=_NOTE)
+                for path, place in files.items()
+            ]
+            entries += [
+                spill.add(path, text.encode(), executable=path.endswith(".sh"), owner=_NOTE)
+                for path, text in texts.items()
+            ]
+        layer = write_layer(tuple(sorted(entries)), "", folder / "layer")
+        store.keep(folder / "layer", store.blob(layer.digest))
+    config = {
+        "architecture": ARCHITECTURES[host_architecture()],
+        "os": "linux",
+        "rootfs": {"type": "layers", "diff_ids": []},
+    }
+    nothing = Image(json.dumps({"mediaType": OCI, "layers": []}).encode(), json.dumps(config).encode())
+    settings = {
+        "Env": [f"{name}={value}" for name, value in _VARIABLES.items()],
+        "Entrypoint": ["/lambda-entrypoint.sh"],
+        "WorkingDir": "/var/task",
+        "Labels": {LABEL: str(runtime)},
+    }
+    return put_on(nothing, [layer], command=[], settings=settings)
+
+
+def _below(folder: Path) -> Iterator[str]:
+    """Yield the files below ``folder`` that count, relative to it."""
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        if path.is_file() and _LEFT_OUT.isdisjoint(parts) and not any(map(_UNUSED.match, parts)):
+            yield "/".join(parts)
+
+
+def _place(library: Path, own: Path) -> str:
+    """Return where a shared library goes: as it is here, so that the loader finds it; Python's ``own`` go with it."""
+    return f"var/lang/lib/{library.name}" if library.is_relative_to(own) else str(library).lstrip("/")
+
+
+def _libraries(programs: Iterable[Path]) -> set[Path]:
+    """Return the shared libraries of this machine that ``programs`` need, and those that wheels expect; Linux only."""
+    ldd, ldconfig = shutil.which("ldd"), shutil.which("ldconfig", path="/sbin:/usr/sbin:/usr/bin")
+    found: set[str] = set()
+    if ldd:
+        found.update(_LIBRARY.findall(process.run([ldd, *map(str, programs)]).stdout))
+    if ldd and ldconfig:
+        listed = process.run([ldconfig, "-p"]).stdout
+        expected = {
+            line.rpartition(" => ")[2]
+            for line in listed.splitlines()
+            if line.split(" ")[0].strip() in _WHEELS_EXPECT.split()
+        }
+        found.update(_LIBRARY.findall(process.run([ldd, *sorted(expected)]).stdout) if expected else ())
+        found |= expected
+    return {path for path in map(Path, found) if path.is_file()}
+
+
+def _own_files() -> str:
+    """Return what of the repository enters the image."""
+    return str(
+        Digest.of_bytes((_ENTRYPOINT + json.dumps(_VARIABLES)).encode() + (_RUNTIME / "bootstrap.py").read_bytes())
+    )
