@@ -158,6 +158,16 @@ def put_on(base: Image, layers: Sequence[Layer], *, command: Sequence[str], sett
     return Image(_json(manifest), body)
 
 
+def as_oci(image: Image) -> Image:
+    """Return ``image`` in OCI's words, layers and config as they are: layouts take no others. Its digest is another."""
+    if image.media_type == OCI:
+        return image
+    said = image.said
+    config = {**said["config"], "mediaType": CONFIGS[OCI]}
+    layers = [{**each, "mediaType": LAYERS[OCI]} for each in said["layers"]]
+    return Image(_json({**said, "mediaType": OCI, "config": config, "layers": layers}), image.config)
+
+
 def _history(rows: Sequence[Mapping[str, Any]], layers: int) -> list[Mapping[str, Any]]:
     """Return ``rows`` with exactly one for each layer, besides those of steps that made none: Lambda counts them.
 
