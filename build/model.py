@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from build.digest import Digest
 from build.http import HttpApi
@@ -16,8 +16,14 @@ from build.options import Options
 from build.rules.arns import FOREIGN_LAYER
 from build.triggers import Triggers
 
+if TYPE_CHECKING:
+    from build.images.assembled import Assembled
+
 LOCAL = "local"
 """The env of the embedded cloud."""
+
+ZIP, IMAGE = "zip", "image"
+"""Package types, as function.toml has them."""
 
 SLIMMING = ("tests", "stubs", "native-sources")
 """Kinds of files of distributions that do not ship unless a folder keeps them."""
@@ -102,6 +108,9 @@ class FunctionSpec:
     target: Target
     handler: str
     """``module.function`` below src/."""
+    package: str = ZIP
+    base_image: str = ""
+    """Of an image, with its digest; empty for AWS's own."""
     layers: tuple[str, ...]
     """Folder names under layers/, ARNs of layer versions, ``{custom.NAME}``; in the order they are merged in /opt."""
     memory_mb: int
@@ -119,6 +128,11 @@ class FunctionSpec:
     def identity(self) -> str:
         """``functions/orders``: how people and messages name it."""
         return f"functions/{self.name}"
+
+    @property
+    def is_image(self) -> bool:
+        """True for what ships as a container image."""
+        return self.package == IMAGE
 
     @property
     def own_layers(self) -> tuple[str, ...]:
@@ -299,6 +313,8 @@ class Build:
     """By function name."""
     layers: Mapping[tuple[str, Architecture], Artifact]
     """By layer name and architecture; two architectures may share one artifact."""
+    images: Mapping[str, "Assembled"] = field(default_factory=dict)
+    """By name, of the functions that ship as an image; the artifact of such a one holds what is its own in it."""
 
     @property
     def artifacts(self) -> tuple[Artifact, ...]:

@@ -5,14 +5,14 @@ Lambda flattens an image once and shares blocks of 512 KiB between all that have
 layers everywhere: large packages alone, the rest together, code in a layer of its own.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 
 from build.digest import Digest
 from build.images.layers import FORMAT, Layer, write_layer
-from build.images.manifests import Image, put_on
+from build.images.manifests import Blob, Image, put_on
 from build.store.objects import Store, untouched
 from build.zips.archives import read_back
 from build.zips.trees import Entry, Tree
@@ -44,10 +44,39 @@ class Part:
         return tuple(sorted(Entry(*member[:6], self.archive, member[6], "") for member in members))
 
 
-def assemble(base: Image, parts: Sequence[Part], store: Store, pool: Executor, *, command: Sequence[str]) -> Image:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assembled:
+    """An image, and what it is made of."""
+
+    image: Image
+    base: Image
+    parts: tuple[Part, ...]
+
+    def content(self, store: Store, pull: Callable[[Blob], Path]) -> Callable[[Blob], Path]:
+        """Return what gives the file of a layer or the config: from ``store``, made again, or of the base, pulled."""
+        below = set(self.base.layers)
+        wanted = self.image.config_blob
+
+        def found(blob: Blob) -> Path:
+            path = store.blob(blob.digest)
+            if untouched(path, blob.size_bytes):
+                return path
+            if blob == wanted:
+                return _kept(self.image.config, store)
+            if blob in below:
+                return pull(blob)
+            for part in self.parts:
+                if any(layer.digest == blob.digest for layer in layers_of(part, store)):
+                    make_layers(part, store)
+            return path
+
+        return found
+
+
+def assemble(base: Image, parts: Sequence[Part], store: Store, pool: Executor, *, command: Sequence[str]) -> Assembled:
     """Return ``base`` with every one of ``parts`` on it; what is not known yet is made, several layers at once."""
     layers = [layer for made in pool.map(lambda part: layers_of(part, store), parts) for layer in made]
-    return put_on(base, layers, command=command, settings={})
+    return Assembled(image=put_on(base, layers, command=command, settings={}), base=base, parts=tuple(parts))
 
 
 def layers_of(part: Part, store: Store) -> tuple[Layer, ...]:
@@ -94,6 +123,12 @@ def _package(path: str) -> str:
     folders = path.split("/")[:-1]
     below = folders[1:] if folders[:1] == ["python"] else folders
     return below[0] if below else ""
+
+
+def _kept(data: bytes, store: Store) -> Path:
+    with store.scratch() as folder:
+        (folder / "blob").write_bytes(data)
+        return store.keep(folder / "blob", store.blob(Digest.of_bytes(data)))
 
 
 def _read(note: list[list[object]]) -> tuple[Layer, ...]:

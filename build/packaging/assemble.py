@@ -6,11 +6,11 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from os import cpu_count
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from build.digest import Digest
 from build.locking.locks import Lock, targets_of
-from build.model import Architecture, Artifact, Build, Distribution, Wheel, Workspace
+from build.model import Architecture, Artifact, Build, Distribution, FunctionSpec, Wheel, Workspace
 from build.packaging.budget import rooms, roots_of
 from build.packaging.ingredients import Ingredients, prepare
 from build.packaging.recipes import Limit, Recipe, Recipes, recipes_of
@@ -20,6 +20,10 @@ from build.wheels.resolve import Request, require, resolve
 from build.zips.archives import Beginning, write_archive
 from build.zips.spill import Spill
 from build.zips.trees import Ground, Tree
+
+if TYPE_CHECKING:
+    from build.images.assembled import Assembled
+    from build.images.manifests import Image
 
 _GROUPS_AT_ONCE = 16
 """Of archives that begin alike. What they begin with is held in memory, a megabyte for each."""
@@ -34,15 +38,25 @@ class Archive:
     unzipped_bytes: int
     source_bytes: int
     bytecode_bytes: int
+    dependencies: int
+    """How many of its members, from the first, distributions bring."""
     distributions: tuple[Distribution, ...]
     saved: Mapping[str, int]
     changed: bool
 
 
 def build_workspace(
-    workspace: Workspace, locks: Mapping[str, Lock], store: Store, *, on_progress: Callable[[str], None]
+    workspace: Workspace,
+    locks: Mapping[str, Lock],
+    store: Store,
+    *,
+    on_progress: Callable[[str], None],
+    base_of: Callable[[FunctionSpec], "Image"] | None = None,
 ) -> Build:
-    """Return every artifact of ``workspace``, built or found in ``store``."""
+    """Return every artifact of ``workspace``, built or found in ``store``.
+
+    ``base_of`` gives the base of a function that ships as an image.
+    """
     requests = [Request(locks[spec.identity], target) for spec in workspace.specs for target in targets_of(spec)]
     recipes = recipes_of(workspace, resolve(requests, store, on_progress=on_progress))
     needed = partial(require, requests=requests, store=store, on_progress=on_progress)
@@ -64,7 +78,38 @@ def build_workspace(
             for spec in workspace.functions
         },
         layers={place: _layer_artifact(place, layers, store) for place in layers},
+        images=_images(workspace, recipes, archives, store, base_of) if base_of else {},
     )
+
+
+def _images(
+    workspace: Workspace,
+    recipes: Recipes,
+    archives: Mapping[Digest, Archive],
+    store: Store,
+    base_of: Callable[[FunctionSpec], "Image"],
+) -> dict[str, "Assembled"]:
+    """Return an image of every function that ships as one: its Lambda layers, its distributions, its code."""
+    specs = [spec for spec in workspace.functions if spec.is_image]
+    if not specs:
+        return {}
+    from build.images.assembled import Part, assemble, key_of
+
+    def parts(spec: FunctionSpec) -> Iterator[Part]:
+        for name in spec.own_layers:
+            layer = archives[recipes.layers[name, spec.target.architecture].key]
+            yield Part(archive=store.artifact(layer.digest), key=key_of("layer", layer.digest), folder="opt")
+        recipe = recipes.functions[spec.name]
+        archive = archives[recipe.key]
+        path, folder, count = store.artifact(archive.digest), recipe.mount.lstrip("/"), archive.dependencies
+        yield Part(archive=path, key=key_of("dependencies", recipe.dependencies_key), folder=folder, end=count)
+        yield Part(archive=path, key=key_of("code", archive.digest), folder=folder, start=count)
+
+    with ThreadPoolExecutor(cpu_count() or 1) as pool:
+        return {
+            spec.name: assemble(base_of(spec), tuple(parts(spec)), store, pool, command=[spec.handler])
+            for spec in specs
+        }
 
 
 def _limits(
@@ -77,6 +122,8 @@ def _limits(
     """
     limits: dict[str | tuple[str, Architecture], Limit] = {}
     for spec in workspace.functions:
+        if spec.is_image:  # it has room for all
+            continue
         function = recipes.functions[spec.name]
         layers = {(name, spec.target.architecture) for name in spec.own_layers}
         all_of_it: dict[str | tuple[str, Architecture], Recipe] = {
@@ -189,6 +236,7 @@ def _write(recipe: Recipe, begin: _Begun, shared: Ingredients, store: Store) -> 
         unzipped_bytes=sizes.total(),
         source_bytes=sizes[recipe.identity],
         bytecode_bytes=bytecode,
+        dependencies=written.beginning.members,
         distributions=tuple(
             Distribution(
                 name=wheel.name,

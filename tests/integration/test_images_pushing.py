@@ -57,7 +57,7 @@ def part_of(folder: Path, files: dict[str, bytes], place: str = "var/task") -> P
 def function(base: Image, folder: Path, store: Store, code: bytes) -> Image:
     parts = [part_of(folder / "dependencies", DEPENDENCIES), part_of(folder / "code", {"app.py": code})]
     with ThreadPoolExecutor(2) as pool:
-        return assemble(base, parts, store, pool, command=["app.handler"])
+        return assemble(base, parts, store, pool, command=["app.handler"]).image
 
 
 def content_of(image: Image, store: Store) -> Callable[[Blob], Path]:

@@ -49,7 +49,7 @@ def image(base: Image, store: Store, tmp_path_factory: pytest.TempPathFactory) -
     write_archive(tree_of(folder, {"app.py": CODE}), (), folder / "a.zip")
     part = Part(archive=folder / "a.zip", key=key_of(CODE), folder="var/task")
     with ThreadPoolExecutor(1) as pool:
-        return assemble(base, [part], store, pool, command=["app.handler"])
+        return assemble(base, [part], store, pool, command=["app.handler"]).image
 
 
 @pytest.fixture(scope="module")

@@ -84,7 +84,7 @@ def test_nothing_gives_no_layer(tmp_path):
 def test_an_image_holds_everything_and_the_code_comes_last(tmp_path, store):
     parts = archived(tmp_path, LARGE | SMALL, {"app.py": b"def handler(e, c): ...\n"})
     with ThreadPoolExecutor(2) as pool:
-        image = assemble(base(), parts, store, pool, command=["app.handler"])
+        image = assemble(base(), parts, store, pool, command=["app.handler"]).image
     assert image.settings["Cmd"] == ["app.handler"]
     found = [content(store.blob(layer.digest)) for layer in image.layers]
     assert [sorted(path for path, data in each.items() if data is not None) for each in found] == [
@@ -99,7 +99,7 @@ def test_a_change_of_code_makes_one_layer_and_keeps_the_others(tmp_path, store, 
     with ThreadPoolExecutor(1) as pool:
         before = assemble(
             base(), archived(tmp_path / "1", LARGE | SMALL, {"app.py": b"1\n"}), store, pool, command=["app.handler"]
-        )
+        ).image
         made: list[list[str]] = []
 
         def seen(tree: Tree, folder: str, path: Path) -> Layer:
@@ -109,7 +109,7 @@ def test_a_change_of_code_makes_one_layer_and_keeps_the_others(tmp_path, store, 
         monkeypatch.setattr(assembled, "write_layer", seen)
         after = assemble(
             base(), archived(tmp_path / "2", LARGE | SMALL, {"app.py": b"2\n"}), store, pool, command=["app.handler"]
-        )
+        ).image
     assert made == [["app.py"]]
     assert before.layers[:-1] == after.layers[:-1]
     assert before.digest != after.digest

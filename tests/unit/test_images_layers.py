@@ -174,7 +174,7 @@ def test_a_wheel_with_other_content_than_its_directory_says_makes_no_layer(tmp_p
     (entry,) = entries(tmp_path, {"a.py": (DEFLATED, packed(b"b = 1\n"), b"a = 1\n")})
     with pytest.raises(InputError) as raised:
         write_layer((entry,), "opt", tmp_path / "layer")
-    assert raised.value.facts[0].startswith("a.py: expected 6 bytes of CRC")
+    assert raised.value.facts[0].startswith("opt/a.py: expected 6 bytes of CRC")
 
 
 def test_the_streams_of_a_wheel_enter_as_they_are(tmp_path):
