@@ -19,12 +19,13 @@
     checks     rules over artifacts that give findings
     packaging  from wheels and a src/ folder to an artifact
     wheels     fetched or built for a target, and looked into
+    images     layers, manifests and registries of container images
     zips       read strictly, written the same everywhere
     locking    what folders want and what they pin
     store      everything fetched or made, by digest
     project    discovery, settings, runtime profiles, interpreters
     process    the only place that starts a program
-    model, digest, errors   the words
+    model, image, digest, errors   the words
     syntax     Python source as a tree
     triggers, http, options those of settings: what invokes a function, and what it runs with
     rules      what single settings must be like

@@ -8,16 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from build.digest import Digest
 from build.http import HttpApi
+from build.image import Assembled
 from build.options import Options
 from build.rules.arns import FOREIGN_LAYER
 from build.triggers import Triggers
-
-if TYPE_CHECKING:
-    from build.images.assembled import Assembled
 
 LOCAL = "local"
 """The env of the embedded cloud."""
@@ -109,8 +107,6 @@ class FunctionSpec:
     handler: str
     """``module.function`` below src/."""
     package: str = ZIP
-    base_image: str = ""
-    """Of an image, with its digest; empty for AWS's own."""
     layers: tuple[str, ...]
     """Folder names under layers/, ARNs of layer versions, ``{custom.NAME}``; in the order they are merged in /opt."""
     memory_mb: int
@@ -313,7 +309,7 @@ class Build:
     """By function name."""
     layers: Mapping[tuple[str, Architecture], Artifact]
     """By layer name and architecture; two architectures may share one artifact."""
-    images: Mapping[str, "Assembled"] = field(default_factory=dict)
+    images: Mapping[str, Assembled] = field(default_factory=dict)
     """By name, of the functions that ship as an image; the artifact of such a one holds what is its own in it."""
 
     @property

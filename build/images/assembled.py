@@ -7,12 +7,12 @@ layers everywhere: large packages alone, the rest together, code in a layer of i
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from pathlib import Path
 
 from build.digest import Digest
-from build.images.layers import FORMAT, Layer, write_layer
-from build.images.manifests import Blob, Image, put_on
+from build.image import Assembled, Blob, Image, Layer, Part
+from build.images.layers import FORMAT, write_layer
+from build.images.manifests import put_on
 from build.store.objects import Store, untouched
 from build.zips.archives import read_back
 from build.zips.trees import Entry, Tree
@@ -24,53 +24,25 @@ MOST_ALONE = 6
 _NOTE = "layer"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """A piece of an archive of the store, to be laid on an image."""
+def content_of(made: Assembled, store: Store, pull: Callable[[Blob], Path]) -> Callable[[Blob], Path]:
+    """Return what gives the file of a layer or the config: from ``store``, made again, or of the base, pulled."""
+    below = set(made.base.layers)
+    wanted = made.image.config_blob
 
-    archive: Path
-    key: Digest
-    """Of everything that enters its bytes."""
-    folder: str
-    """Where it lands in the image, such as ``var/task``."""
-    start: int = 0
-    end: int | None = None
-    """Which of the archive's members it is; to the last."""
-
-    @property
-    def tree(self) -> Tree:
-        """Its entries, sorted by path."""
-        members = read_back(self.archive)[self.start : self.end]
-        return tuple(sorted(Entry(*member[:6], self.archive, member[6], "") for member in members))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assembled:
-    """An image, and what it is made of."""
-
-    image: Image
-    base: Image
-    parts: tuple[Part, ...]
-
-    def content(self, store: Store, pull: Callable[[Blob], Path]) -> Callable[[Blob], Path]:
-        """Return what gives the file of a layer or the config: from ``store``, made again, or of the base, pulled."""
-        below = set(self.base.layers)
-        wanted = self.image.config_blob
-
-        def found(blob: Blob) -> Path:
-            path = store.blob(blob.digest)
-            if untouched(path, blob.size_bytes):
-                return path
-            if blob == wanted:
-                return _kept(self.image.config, store)
-            if blob in below:
-                return pull(blob)
-            for part in self.parts:
-                if any(layer.digest == blob.digest for layer in layers_of(part, store)):
-                    make_layers(part, store)
+    def found(blob: Blob) -> Path:
+        path = store.blob(blob.digest)
+        if untouched(path, blob.size_bytes):
             return path
+        if blob == wanted:
+            return _kept(made.image.config, store)
+        if blob in below:
+            return pull(blob)
+        for part in made.parts:
+            if any(layer.digest == blob.digest for layer in layers_of(part, store)):
+                make_layers(part, store)
+        return path
 
-        return found
+    return found
 
 
 def assemble(base: Image, parts: Sequence[Part], store: Store, pool: Executor, *, command: Sequence[str]) -> Assembled:
@@ -87,7 +59,7 @@ def layers_of(part: Part, store: Store) -> tuple[Layer, ...]:
 def make_layers(part: Part, store: Store) -> tuple[Layer, ...]:
     """Make the layers of ``part``, put their bytes into ``store``, and remember what they are."""
     made = []
-    for tree in split(part.tree):
+    for tree in split(tree_of(part)):
         with store.scratch() as folder:
             layer = write_layer(tree, part.folder, folder / "layer")
             if not untouched(store.blob(layer.digest), layer.size_bytes):
@@ -97,6 +69,12 @@ def make_layers(part: Part, store: Store) -> tuple[Layer, ...]:
         _NOTE, part.key, [[str(each.digest), each.size_bytes, str(each.diff_id), each.unpacked_bytes] for each in made]
     )
     return tuple(made)
+
+
+def tree_of(part: Part) -> Tree:
+    """Return the entries of ``part``, sorted by path."""
+    members = read_back(part.archive)[part.start : part.end]
+    return tuple(sorted(Entry(*member[:6], part.archive, member[6], "") for member in members))
 
 
 def split(tree: Tree) -> Iterator[Tree]:

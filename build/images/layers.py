@@ -11,10 +11,11 @@ import zlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 from build.digest import Digest
 from build.errors import InputError
+from build.image import Layer
 from build.images.seams import Inflater, joined
 from build.images.tar import BLOCK, file_header, folder_header, padding
 from build.zips.trees import STORED, Entry, Tree, below
@@ -30,18 +31,6 @@ _ZEROS = re.compile(rb"(\0{4,})")
 _FIXED, _STORED_BLOCK, _LAST_STORED = 0b010, 0b000, 0b001
 """The three bits that a block begins with, the lowest first: whether it is the last, and its kind."""
 _LONGEST_RUN = 258
-
-
-class Layer(NamedTuple):
-    """A layer as a manifest and a config speak of it."""
-
-    digest: Digest
-    """Of the compressed bytes."""
-    size_bytes: int
-    diff_id: Digest
-    """Of the tar."""
-    unpacked_bytes: int
-    """Of the tar: what Lambda's quota of an image counts."""
 
 
 def write_layer(tree: Tree, folder: str, path: Path) -> Layer:

@@ -14,7 +14,8 @@ from typing import Any
 
 from build.digest import Digest
 from build.errors import InputError
-from build.images.manifests import OCI, Blob, Image, as_oci
+from build.image import OCI, Blob, Image
+from build.images.manifests import as_oci
 from build.images.tar import MTIME_S
 
 _NAME = "org.opencontainers.image.ref.name"

@@ -6,120 +6,19 @@ index, and no mixture. https://docs.aws.amazon.com/lambda/latest/dg/images-creat
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any
 
 from build.digest import Digest
 from build.errors import InputError
-from build.images.layers import Layer
+from build.image import CONFIGS, LAYERS, OCI, Blob, Image, Layer
 from build.images.tar import MTIME_S
 from build.model import Architecture
 
-OCI = "application/vnd.oci.image.manifest.v1+json"
-DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
-CONFIGS = {
-    OCI: "application/vnd.oci.image.config.v1+json",
-    DOCKER: "application/vnd.docker.container.image.v1+json",
-}
-LAYERS = {
-    OCI: "application/vnd.oci.image.layer.v1.tar+gzip",
-    DOCKER: "application/vnd.docker.image.rootfs.diff.tar.gzip",
-}
 ARCHITECTURES = {Architecture.X86_64: "amd64", Architecture.ARM64: "arm64"}
 """As images call them: those of Go."""
 _CREATED = datetime.fromtimestamp(MTIME_S, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 """No clock may enter the digest."""
-
-
-@dataclass(frozen=True, slots=True)
-class Blob:
-    """What a manifest says of a config or a layer."""
-
-    media_type: str
-    digest: Digest
-    size_bytes: int
-
-    @classmethod
-    def read(cls, said: Mapping[str, Any]) -> Self:
-        """Read a descriptor; raise LookupError, TypeError or ValueError for what is none."""
-        return cls(str(said["mediaType"]), Digest.parse(said["digest"]), int(said["size"]))
-
-    @property
-    def told(self) -> dict[str, Any]:
-        """The descriptor."""
-        return {"mediaType": self.media_type, "digest": str(self.digest), "size": self.size_bytes}
-
-
-@dataclass(frozen=True, slots=True)
-class Image:
-    """One image for one architecture."""
-
-    manifest: bytes
-    config: bytes
-
-    @classmethod
-    def read(cls, manifest: bytes, config: bytes) -> Self:
-        """Return the image of both; raise ValueError where they do not belong together or cannot be read."""
-        image = cls(manifest, config)
-        try:
-            wanted = Blob.read(image.said["config"]).digest
-            image.layers, image.diff_ids, image.settings  # noqa: B018  # whether they can be read
-        except (LookupError, TypeError, AttributeError, ValueError) as reason:
-            raise ValueError(f"no manifest of an image: {reason!r}") from None
-        if wanted != Digest.of_bytes(config):
-            raise ValueError(f"expected the config {wanted}, got {Digest.of_bytes(config)}")
-        return image
-
-    @property
-    def digest(self) -> Digest:
-        """What it is deployed by."""
-        return Digest.of_bytes(self.manifest)
-
-    @property
-    def said(self) -> dict[str, Any]:
-        """The manifest."""
-        return dict(json.loads(self.manifest))
-
-    @property
-    def media_type(self) -> str:
-        """Of the manifest; OCI's may leave it out."""
-        return str(self.said.get("mediaType") or OCI)
-
-    @property
-    def config_blob(self) -> Blob:
-        """What the manifest says of the config."""
-        return Blob.read(self.said["config"])
-
-    @property
-    def layers(self) -> tuple[Blob, ...]:
-        """The lowest first."""
-        return tuple(map(Blob.read, self.said["layers"]))
-
-    @property
-    def whole_config(self) -> dict[str, Any]:
-        """The config: architecture, layers, history, and the settings."""
-        return dict(json.loads(self.config))
-
-    @property
-    def diff_ids(self) -> tuple[Digest, ...]:
-        """Digests of the layers as tars, the lowest first."""
-        return tuple(map(Digest.parse, self.whole_config["rootfs"]["diff_ids"]))
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What a container starts with: Env, Entrypoint, Cmd, WorkingDir, User."""
-        return dict(self.whole_config.get("config") or {})
-
-    @property
-    def architecture(self) -> str:
-        """As images call it: amd64, arm64."""
-        return str(self.whole_config.get("architecture", ""))
-
-    @property
-    def size_bytes(self) -> int:
-        """Of all layers, compressed."""
-        return sum(layer.size_bytes for layer in self.layers)
 
 
 def put_on(base: Image, layers: Sequence[Layer], *, command: Sequence[str], settings: Mapping[str, Any]) -> Image:

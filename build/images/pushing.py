@@ -4,7 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
 
-from build.images.manifests import Blob, Image
+from build.image import Blob, Image
 from build.images.registry import Registry
 
 _WORTH_TELLING_BYTES = 1_000_000

@@ -4,10 +4,7 @@ https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md. Everyth
 may help, a download goes on where it was cut, and so does an upload. What is fetched is held against its digest.
 """
 
-import base64
 import json
-import re
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -22,7 +19,8 @@ from urllib3.exceptions import HTTPError
 
 from build.digest import Digest
 from build.errors import ToolError
-from build.images.references import Reference
+from build.images.authorization import Authorization
+from build.rules.references import Reference
 
 MANIFESTS = (
     "application/vnd.oci.image.manifest.v1+json",
@@ -40,7 +38,6 @@ _PIECE_BYTES = 1 << 16
 _MOST_BYTES = 4 << 20
 """Of a manifest: the specification asks registries to take so much, and no more."""
 _AT_ONCE = 8
-_CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 
 Tell = Callable[[int], object]
 """Takes the bytes that passed since it was called last."""
@@ -61,17 +58,16 @@ class Registry:
     host: str
     """With its port, if it has one of its own."""
     credentials: Callable[[], tuple[str, str]] | None = None
-    """Gives name and password when they are asked for, and again once they no longer do; None: nobody."""
+    """As `Authorization` has them."""
     plain: bool = False
     """HTTP without TLS: for loopback."""
     sleep: Callable[[float], object] = time.sleep
     _pool: Any = field(init=False)
-    _authorizations: dict[str, str] = field(init=False, default_factory=dict)
-    """By scope."""
-    _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
+    _authorization: Authorization = field(init=False)
 
     def __post_init__(self) -> None:
         """Connect to nothing yet."""
+        self._authorization = Authorization(self.credentials)
         self._pool = urllib3.PoolManager(
             maxsize=_AT_ONCE, retries=False, timeout=urllib3.Timeout(connect=10.0, read=_SILENCE_S)
         )
@@ -206,12 +202,12 @@ class Registry:
                 headers["Content-Range"] = f"{arrived}-{size_bytes - 1}"
             answer = None
             with suppress(HTTPError, OSError):
-                headers |= self._authorization(repository)
+                headers |= self._authorization.headers(repository)
                 answer = self._pool.request("PATCH", place, headers=headers, body=_pieces(path, arrived, tell))
             if answer is not None and answer.status in {202, 204}:
                 return self._place(answer, repository), size_bytes
             if answer is not None and answer.status == 401:
-                self._authorize(answer, repository)
+                self._granted(answer, repository)
             elif answer is not None and answer.status < 500 and answer.status not in {408, 416, 429}:
                 if answer.status == 404:
                     return place, -1
@@ -259,11 +255,11 @@ class Registry:
 
         def once() -> Any:
             return self._patiently(
-                method, url, lambda: {**own, **self._authorization(repository, also)}, body=body, stream=stream
+                method, url, lambda: {**own, **self._authorization.headers(repository, also)}, body=body, stream=stream
             )
 
         answer = once()
-        if answer.status == 401 and self._authorize(answer, repository, also):
+        if answer.status == 401 and self._granted(answer, repository, also):
             answer.drain_conn()
             answer = once()
         return answer
@@ -295,36 +291,14 @@ class Registry:
             self.sleep(_pause_s(attempt, told))
         raise self._silent(url, why)
 
-    def _authorization(self, repository: str, also: str | None = None) -> dict[str, str]:
-        with self._lock:
-            known = self._authorizations.get(_scope(repository, also)) or self._authorizations.get("")
-        return {"Authorization": known} if known else {}
-
-    def _authorize(self, refusal: Any, repository: str, also: str | None = None) -> bool:
+    def _granted(self, refusal: Any, repository: str, also: str | None = None) -> bool:
         """Get what the registry asks for; tell whether it differs from what was just refused."""
-        kind, _, rest = refusal.headers.get("WWW-Authenticate", "").partition(" ")
-        asked = dict(_CHALLENGE.findall(rest))
-        if kind.lower() == "basic" and self.credentials:
-            scope, granted = "", f"Basic {_basic(*self.credentials())}"
-        elif kind.lower() == "bearer" and "realm" in asked:
-            scope, granted = _scope(repository, also), f"Bearer {self._token(asked, repository, also)}"
-        else:
-            return False
-        with self._lock:
-            before, self._authorizations[scope] = self._authorizations.get(scope), granted
-        return before != granted
-
-    def _token(self, asked: Mapping[str, str], repository: str, also: str | None) -> str:
-        scopes = [("scope", asked.get("scope") or f"repository:{repository}:pull")]
-        scopes += [("scope", f"repository:{also}:pull")] if also else []
-        service = [("service", asked["service"])] if "service" in asked else []
-        own = {"Authorization": f"Basic {_basic(*self.credentials())}"} if self.credentials else {}
-        answer = self._patiently("GET", f"{asked['realm']}?{urlencode([*service, *scopes])}", lambda: own, stream=False)
         try:
-            told = json.loads(answer.data)
-            return str(told.get("token") or told["access_token"])
-        except (ValueError, LookupError, AttributeError):
-            raise self._refused(answer, repository, f"gave no token at {urlsplit(asked['realm']).netloc}") from None
+            return self._authorization.grant(
+                refusal, repository, also, lambda url, own: self._patiently("GET", url, lambda: own, stream=False)
+            )
+        except ValueError:
+            raise self._refused(refusal, repository, "asks for a token, and none is given") from None
 
     # ── what goes wrong ───────────────────────────────────────────────────────────────────────
 
@@ -372,14 +346,6 @@ def resolved(registry: Registry, reference: Reference, *, architecture: str) -> 
         facts=[f"expected linux/{wanted}, got {have or 'nothing'}"],
         hint="name another base image, then run `invoke build`",
     )
-
-
-def _scope(repository: str, also: str | None) -> str:
-    return f"{repository} {also}" if also else repository
-
-
-def _basic(name: str, password: str) -> str:
-    return base64.b64encode(f"{name}:{password}".encode()).decode()
 
 
 def _with(place: str, **query: str) -> str:

@@ -30,6 +30,7 @@ MENDS: tuple[Callable[[], Iterator[Undo]], ...] = (
     storage_mends.lock_queues,
     storage_mends.keep_given_checksums,
     storage_mends.put_conditionally_in_one_step,
+    storage_mends.let_objects_be_read_to_their_end,
     storage_mends.take_requests_as_tls,
     service_mends.finish_domain_names,
     service_mends.change_stages,

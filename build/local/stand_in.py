@@ -13,9 +13,10 @@ from pathlib import Path
 
 from build import process
 from build.digest import Digest
+from build.image import OCI, Image
 from build.images.assembled import key_of
 from build.images.layers import write_layer
-from build.images.manifests import ARCHITECTURES, OCI, Image, put_on
+from build.images.manifests import ARCHITECTURES, put_on
 from build.local import runtime_bundle
 from build.model import Runtime
 from build.project.interpreters import interpreter_of, release_of

@@ -121,6 +121,19 @@ def put_conditionally_in_one_step() -> Iterator[Undo]:
     yield replace(S3Response, "put_object", put)
 
 
+def let_objects_be_read_to_their_end() -> Iterator[Undo]:
+    """Moto closes an object's file when it is written over, also under somebody who reads it just then."""
+    from moto.s3.models import FakeKey
+
+    def leave(_: Any) -> Any:
+        def dispose(self: Any, **_: Any) -> None:
+            self.disposed = True  # the file closes by itself once nobody has it any more
+
+        return dispose
+
+    yield replace(FakeKey, "dispose", leave)
+
+
 def take_requests_as_tls() -> Iterator[Undo]:
     """Moto ignores the conditions of a bucket policy: one that denies plain HTTP would deny everything."""
     from moto.iam.access_control import IAMPolicy

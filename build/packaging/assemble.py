@@ -6,9 +6,10 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from os import cpu_count
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from build.digest import Digest
+from build.image import Assembled, Image, Part
 from build.locking.locks import Lock, targets_of
 from build.model import Architecture, Artifact, Build, Distribution, FunctionSpec, Wheel, Workspace
 from build.packaging.budget import rooms, roots_of
@@ -20,10 +21,6 @@ from build.wheels.resolve import Request, require, resolve
 from build.zips.archives import Beginning, write_archive
 from build.zips.spill import Spill
 from build.zips.trees import Ground, Tree
-
-if TYPE_CHECKING:
-    from build.images.assembled import Assembled
-    from build.images.manifests import Image
 
 _GROUPS_AT_ONCE = 16
 """Of archives that begin alike. What they begin with is held in memory, a megabyte for each."""
@@ -51,7 +48,7 @@ def build_workspace(
     store: Store,
     *,
     on_progress: Callable[[str], None],
-    base_of: Callable[[FunctionSpec], "Image"] | None = None,
+    base_of: Callable[[FunctionSpec], Image] | None = None,
 ) -> Build:
     """Return every artifact of ``workspace``, built or found in ``store``.
 
@@ -87,13 +84,13 @@ def _images(
     recipes: Recipes,
     archives: Mapping[Digest, Archive],
     store: Store,
-    base_of: Callable[[FunctionSpec], "Image"],
-) -> dict[str, "Assembled"]:
+    base_of: Callable[[FunctionSpec], Image],
+) -> dict[str, Assembled]:
     """Return an image of every function that ships as one: its Lambda layers, its distributions, its code."""
     specs = [spec for spec in workspace.functions if spec.is_image]
     if not specs:
         return {}
-    from build.images.assembled import Part, assemble, key_of
+    from build.images.assembled import assemble, key_of
 
     def parts(spec: FunctionSpec) -> Iterator[Part]:
         for name in spec.own_layers:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from build.errors import InputError
+from build.image import DOCKER, OCI
 from build.images.layouts import Layout, export_archive, export_layout
-from build.images.manifests import DOCKER, OCI
 from tests import containers
 from tests.integration.test_images_pushing import base, content_of, function, store  # noqa: F401  # fixtures
 

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from build.errors import ToolError
-from build.images.assembled import Part, assemble, key_of, make_layers
-from build.images.manifests import DOCKER, OCI, Blob, Image, put_on
+from build.image import DOCKER, OCI, Blob, Image, Part
+from build.images.assembled import assemble, key_of, make_layers
+from build.images.manifests import put_on
 from build.images.pushing import pull_image, push_image
 from build.images.registry import Registry
 from build.store.objects import Store

@@ -15,8 +15,8 @@ import pytest
 
 from build.digest import Digest
 from build.errors import ToolError
-from build.images.references import Reference
 from build.images.registry import MANIFESTS, Registry, resolved
+from build.rules.references import Reference
 from tests import containers
 from tests.faults import Answer, Faults, Request, lost, refused, reset
 

@@ -409,6 +409,24 @@ def test_of_two_conditional_puts_at_once_one_wins(client, is_mended, monkeypatch
         still_broken(results == ["won", "won"], "put_conditionally_in_one_step")
 
 
+def test_an_object_that_is_written_over_is_read_to_its_end(client, is_mended):
+    from moto.s3.models import s3_backends
+
+    s3 = client("s3")
+    s3.create_bucket(Bucket="bucket")
+    s3.put_object(Bucket="bucket", Key="lease", Body=b"old")
+    being_read = s3_backends[ACCOUNT]["aws"].get_object("bucket", "lease")
+    s3.put_object(Bucket="bucket", Key="lease", Body=b"new")
+    try:
+        value = being_read.value
+    except ValueError:
+        value = None
+    if is_mended:
+        assert value == b"old"
+    else:
+        still_broken(value is None, "let_objects_be_read_to_their_end")
+
+
 def test_without_mends_moto_cannot_run_code_without_docker(function, is_mended):
     # `mends.invoking` replaces this; test_local_cloud.py shows that it works.
     if is_mended:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from build.images.assembled import Part, assemble, key_of
-from build.images.manifests import Image
+from build.image import Image, Part
+from build.images.assembled import assemble, key_of
 from build.images.surveys import survey_layer
 from build.local.runtime_api import Request
 from build.local.stand_in import is_stand_in, stand_in

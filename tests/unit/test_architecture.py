@@ -15,8 +15,9 @@ BUILD = ROOT / "build"
 MODULES = sorted(BUILD.rglob("*.py"))
 
 LEVELS = [
-    "digest errors rules syntax",
-    "http options",
+    "digest errors syntax",
+    "rules",
+    "http options image",
     "triggers",
     "model",
     "results",
@@ -24,6 +25,7 @@ LEVELS = [
     "project",
     "store locking",
     "zips",
+    "images",
     "wheels",
     "packaging",
     "checks",

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from build.digest import Digest
+from build.image import CONFIGS, OCI, Image, Layer, Part
 from build.images import assembled
-from build.images.assembled import Part, assemble, key_of, layers_of, make_layers, split
-from build.images.layers import Layer, write_layer
-from build.images.manifests import CONFIGS, OCI, Image
+from build.images.assembled import assemble, key_of, layers_of, make_layers, split
+from build.images.layers import write_layer
 from build.store.objects import Store
 from build.zips.archives import write_archive
 from build.zips.spill import Spill

@@ -7,8 +7,8 @@ import pytest
 
 from build.digest import Digest
 from build.errors import InputError
-from build.images.layers import Layer
-from build.images.manifests import CONFIGS, DOCKER, LAYERS, OCI, Blob, Image, put_on
+from build.image import CONFIGS, DOCKER, LAYERS, OCI, Blob, Image, Layer
+from build.images.manifests import put_on
 
 GOLDEN = "sha256:a5d103dae15a499ad2190ea3193fc344ef8db90ae1b340bc53ee0dbf817dfbaf"
 OWN = Layer(Digest.of_bytes(b"packed"), 6, Digest.of_bytes(b"tar"), 3)

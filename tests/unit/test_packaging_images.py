@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from build.images.manifests import Blob
+from build.image import Blob
+from build.images.assembled import content_of
 from build.locking.locks import read_locks
 from build.model import IMAGE, Build, FunctionSpec, Workspace
 from build.packaging.assemble import build_workspace
@@ -31,7 +32,7 @@ def nobody(blob: Blob) -> Path:
 
 def files(build: Build, store: Store, name: str = "orders") -> list[set[str]]:
     """What is in each layer, without bytecode and metadata."""
-    found = build.images[name].content(store, nobody)
+    found = content_of(build.images[name], store, nobody)
     held = [content(found(each)) for each in build.images[name].image.layers]
     return [
         {
@@ -97,7 +98,7 @@ def test_the_content_of_a_layer_comes_from_the_store_is_made_again_or_is_pulled(
     spec = image_of(function(tmp_path, files={"requirements.txt": lock_line(six)}))
     store = Store(tmp_path / "store")
     assembled = built(make_workspace(tmp_path, functions=(spec,)), package_index, store).images["orders"]
-    found: Callable[[Blob], Path] = assembled.content(store, nobody)
+    found: Callable[[Blob], Path] = content_of(assembled, store, nobody)
     for layer_blob in assembled.image.layers:
         data = store.blob(layer_blob.digest).read_bytes()
         store.blob(layer_blob.digest).unlink()

@@ -29,7 +29,8 @@ def s3(monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setattr(mends, "MENDS", [storage_mends.put_conditionally_in_one_step])  # all of them take seconds
+    few = [storage_mends.put_conditionally_in_one_step, storage_mends.let_objects_be_read_to_their_end]
+    monkeypatch.setattr(mends, "MENDS", few)  # all of them take seconds
     with mock_aws(), mends.installed():
         client = client_of("s3")
         client.create_bucket(Bucket=BUCKET)
