@@ -178,7 +178,7 @@ def start(
 def is_written(log: Path) -> bool:
     """Tell whether a program that was started with ``log`` still runs, whoever started it. On Windows: never."""
     try:
-        with log.open("ab") as printed:
+        with log.open("rb") as printed:
             return not _mark(printed)
     except FileNotFoundError:
         return False
@@ -205,8 +205,10 @@ def _mark(log: IO[bytes]) -> bool:
         return True
     try:
         fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         return False
+    except OSError:  # a file system without such locks
+        return True
     return True
 
 
