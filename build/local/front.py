@@ -31,7 +31,7 @@ Response = tuple[int, dict[str, str], bytes]
 
 
 ONE_BY_ONE = frozenset({"apigateway", "events", "iam", "lambda", "logs", "monitoring", "scheduler"})
-"""Services whose requests moto answers one after the other; none of them waits for anything.
+"""Services whose requests moto answers one after the other, for they look into each other; none waits for anything.
 
 Its dictionaries change while other threads walk them: about one request in 1,000 then failed although it was carried
 out, and what Terraform's provider asks for twice is a conflict.
@@ -47,6 +47,7 @@ class Front:
         self._invoker = invoker
         self._nonce = nonce
         self._turns: dict[str | None, threading.Lock] = {}
+        self._one_by_one = threading.Lock()
         self._met: set[str | None] = set()
         """Services that have answered. The first request of each has to be alone, too: it compiles the service's
         routes, which on Python 3.11 only one thread may do at a time (see `build.syntax`)."""
@@ -71,7 +72,7 @@ class Front:
         service = _service(environ)
         if service in self._met and service not in ONE_BY_ONE:
             return self._moto(environ, start_response)
-        with self._turns.setdefault(service, threading.Lock()):
+        with self._one_by_one if service in ONE_BY_ONE else self._turns.setdefault(service, threading.Lock()):
             answer = self._moto(environ, start_response)
             self._met.add(service)
             return answer

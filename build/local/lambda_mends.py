@@ -48,6 +48,17 @@ def keep_whole_configuration() -> Iterator[Undo]:
 _DROPPED = ("DeadLetterConfig", "FileSystemConfigs", "SnapStart")
 
 
+def copy_no_backends() -> Iterator[Undo]:
+    """Moto copies a function that it makes, and with it every log group there is.
+
+    That takes longer with each, and fails where another request makes one meanwhile: after the function was made.
+    """
+    from moto.core.base_backend import BaseBackend
+
+    BaseBackend.__deepcopy__ = lambda self, _memo: self
+    yield lambda: delattr(BaseBackend, "__deepcopy__")
+
+
 def update_whole_configuration() -> Iterator[Undo]:
     """Moto's UpdateFunctionConfiguration ignores half of the settings: what Terraform changed comes back as before."""
     from moto.awslambda.models import ImageConfig, LambdaFunction

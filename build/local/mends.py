@@ -12,6 +12,7 @@ from build.local.patching import Undo
 
 MENDS: tuple[Callable[[], Iterator[Undo]], ...] = (
     lambda_mends.keep_whole_configuration,
+    lambda_mends.copy_no_backends,
     lambda_mends.update_whole_configuration,
     lambda_mends.tell_of_no_concurrency,
     lambda_mends.omit_empty_image_config,

@@ -409,6 +409,18 @@ def test_of_two_conditional_puts_at_once_one_wins(client, is_mended, monkeypatch
         still_broken(results == ["won", "won"], "put_conditionally_in_one_step")
 
 
+def test_with_a_function_no_log_groups_are_copied(client, is_mended):
+    import copy
+
+    from moto.logs.models import logs_backends
+
+    backend = logs_backends[ACCOUNT]["us-east-1"]
+    if is_mended:
+        assert copy.deepcopy(backend) is backend
+    else:
+        still_broken(copy.deepcopy(backend) is not backend, "copy_no_backends")
+
+
 def test_an_object_that_is_written_over_is_read_to_its_end(client, is_mended):
     from moto.s3.models import s3_backends
 

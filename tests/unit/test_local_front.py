@@ -49,8 +49,12 @@ def test_what_changes_while_others_read_it_is_answered_one_by_one(service):
     assert most_at_once([service] * 6, met=True) == 1
 
 
-def test_services_do_not_wait_for_each_other():
-    assert most_at_once(["lambda", "iam", "monitoring"], met=True) > 1
+def test_so_are_those_that_look_into_each_other():
+    assert most_at_once(["lambda", "iam", "logs", "monitoring"], met=True) == 1
+
+
+def test_others_do_not_wait_for_them():
+    assert most_at_once(["lambda", "sqs", "s3"], met=True) > 1
 
 
 def test_requests_that_may_wait_for_something_do_not_hold_up_others():
