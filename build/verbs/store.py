@@ -16,6 +16,7 @@ _WHAT = {
     "wheels": "wheels",
     "bytecode": "bytecode of wheels and sources",
     "artifacts": "artifacts",
+    "blobs": "layers of images",
     "notes": "notes",
     "tools": "tools",
     "tmp": "being made, or left by a build that was killed",

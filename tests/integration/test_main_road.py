@@ -146,7 +146,8 @@ def test_a_release_is_recorded_with_everything_to_find_it_again(checkout, first)
     row = next(row for row in checkout.json("releases") if row["id"] == first["release"])
     assert (row["kind"], row["outcome"]) == ("deploy", "finished")
     assert row["verdict"] == "dangerous", "anyone may GET /tea"
-    assert row["artifacts"]["functions/pourer"]["distributions"] == {"teapot": "1.0.0"}
+    assert row["artifacts"]["layers/pots"]["distributions"] == {"teapot": "1.0"}
+    assert row["artifacts"]["functions/pourer"]["distributions"] == {}, "the layer holds it"
     assert row["plans"][""]["changes"] > 1
     assert {"apply", "plan", "build"} <= {*row["durations"]}
     assert row["versions"] == {"hello": "1", "pourer": "1"}
