@@ -19,13 +19,11 @@ from urllib3.exceptions import HTTPError
 
 from build.digest import Digest
 from build.errors import ToolError
+from build.image import DOCKER, OCI
 from build.images.authorization import Authorization
 from build.rules.references import Reference
 
-MANIFESTS = (
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-)
+MANIFESTS = (OCI, DOCKER)
 INDEXES = (
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",

@@ -49,7 +49,7 @@ def contents(store: Store) -> Iterator[Stored]:
 def verify(store: Store, *, on_progress: Callable[[str], None]) -> list[str]:
     """Look at every byte of ``store``; remove what is damaged and return a line for each such object.
 
-    Wheels and artifacts have their digest in their name. Bytecode must be a sound zip that nothing wrote to
+    Wheels, artifacts and layers have their digest in their name. Bytecode must be a sound zip that nothing wrote to
     since, notes must be JSON. What has the right bytes is trusted again, whoever touched it.
     """
     objects = [each for each in contents(store) if each.kind in {"wheels", "bytecode", "artifacts", "blobs", "notes"}]
