@@ -297,6 +297,34 @@ def destroy(c: Context, env: str = "local", yes: bool = False) -> None:
     deploy.destroy(ROOT, env, yes=yes)
 
 
+@verb(name="pull-base", help={"upgrade": "pin what AWS's tags name today"})
+def image_pull_base(c: Context, upgrade: bool = False) -> None:
+    """Fetch the bases of images into the store, and pin them in base-images.toml."""
+    from build.verbs import image
+
+    image.pull_base(ROOT, upgrade=upgrade)
+
+
+@verb(name="show", positional=["name"], help={"json": "the same as JSON on stdout"})
+def image_show(c: Context, name: str, env: str = "local", json: bool = False) -> None:
+    """Show an image layer by layer, and what it starts."""
+    from build.verbs import image
+
+    image.show(ROOT, env, name, as_json=json)
+
+
+@verb(
+    name="export",
+    positional=["name"],
+    help={"oci": "a new folder, for an OCI layout", "docker": "a new file, for `docker load`"},
+)
+def image_export(c: Context, name: str, env: str = "local", oci: str = "", docker: str = "") -> None:
+    """Write an image so that container tools read it."""
+    from build.verbs import image
+
+    image.export(ROOT, env, name, oci=oci, docker=docker)
+
+
 # ── run ───────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -545,6 +573,7 @@ namespace = Collection(
     *(doctor, bench, run_tests),
     local=Collection(local_start, local_stop, local_status),
     releases=Collection(releases, releases_show, releases_diff),
+    image=Collection(image_pull_base, image_show, image_export),
     store=Collection(store_show, store_verify, store_prune),
     github=Collection(
         *(github_comment, github_issue, github_summary, github_matrix, github_commit, github_private, github_required)

@@ -7,6 +7,7 @@
     verbs      what the tasks of tasks.py do
     pipeline   the stages, in order
     making     those up to the check
+    imaging    images of functions: what they stand on, and where they are pushed
     estate     an env's stacks: planned and applied side by side
     report     how results and findings are shown
     github     its REST API, for the workflows

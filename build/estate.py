@@ -120,6 +120,8 @@ class Estate:
             if plan and not plan.is_empty:
                 self._record(stack, terraform, done=False)
                 terraform.apply(plan)
+                if plan.replaces_functions:
+                    self._attach_again(stack, terraform)
             return outputs_of(self._record(stack, terraform, done=True))
 
         return _together(_side_by_side(applied, stacks))
@@ -132,6 +134,23 @@ class Estate:
         """Remove the records of stacks that were destroyed."""
         for stack in stacks:
             self._records.forget(stack.name)
+
+    def _attach_again(self, stack: Stack, terraform: TerraformAdapter) -> None:
+        """Make anew what Lambda removed with a function that was replaced: alias, permissions, URL, and their like.
+
+        Terraform learns that they are gone only by looking again. Raises ToolError if there is more to it.
+        """
+        self.show.say("a function was made anew: looking for what went with the old one")
+        again = terraform.plan(self._handoff_path(stack.name), lock=True)
+        others = [f"{' and '.join(each.actions)} {each.address}" for each in again.changes if each.deletes]
+        if others:
+            raise ToolError(
+                "a function was made anew, and what belongs to it is not there yet",
+                facts=others,
+                hint=f"review the rest with `invoke plan --env {self.workspace.env.name}`, then deploy again",
+            )
+        if not again.is_empty:
+            terraform.apply(again)
 
     def _record(self, stack: Stack, terraform: TerraformAdapter, *, done: bool) -> Mapping[str, object]:
         outputs = terraform.values() if done else {}

@@ -30,6 +30,8 @@ class Layer(NamedTuple):
     """Of the tar."""
     unpacked_bytes: int
     """Of the tar: what Lambda's quota of an image counts."""
+    title: str = ""
+    """What it holds, for the history of the image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,8 @@ class Part:
     start: int = 0
     end: int | None = None
     """Which of the archive's members it is; to the last."""
+    title: str = ""
+    """What it is; large packages in it are called by their own name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,5 +145,6 @@ class Assembled:
     """An image, and what it is made of."""
 
     image: Image
-    base: Image
+    base: Image | None
+    """What it is made on; None where a Dockerfile made it: then all its layers are in the store."""
     parts: tuple[Part, ...]

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from build.checks import check
 from build.errors import FindingsError
+from build.imaging import Grounds
 from build.inspection.records import record
 from build.inspection.sbom import write_sboms
 from build.locking.locks import read_locks, unpinned
@@ -30,7 +31,8 @@ def build(workspace: Workspace, show: Reporter, *, narrowed: bool = False) -> Bu
         locks = read_locks(workspace)
     with opened(workspace, say=show.say, warn=show.note) as store:
         with show.stage("build"):
-            artifacts = build_workspace(workspace, locks, store, on_progress=show.say)
+            base_of = Grounds(workspace, store, show).base_of
+            artifacts = build_workspace(workspace, locks, store, on_progress=show.say, base_of=base_of)
         with show.stage("check"):
             findings = (*unpinned(locks), *check(workspace, artifacts, store))
     show.findings(findings)

@@ -5,7 +5,7 @@ A stage takes these and gives new ones; nothing is filled in later.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
@@ -13,7 +13,7 @@ from typing import Self
 from build.digest import Digest
 from build.http import HttpApi
 from build.image import Assembled
-from build.options import Options
+from build.options import Dockerfile, Options
 from build.rules.arns import FOREIGN_LAYER
 from build.triggers import Triggers
 
@@ -107,6 +107,10 @@ class FunctionSpec:
     handler: str
     """``module.function`` below src/."""
     package: str = ZIP
+    base_image: str = ""
+    """``HOST/REPOSITORY:TAG@DIGEST`` that its image is made on; empty for AWS's own."""
+    dockerfile: Dockerfile | None = None
+    """What the Dockerfile in its folder is built with; None where Slipway assembles the image, and for a zip."""
     layers: tuple[str, ...]
     """Folder names under layers/, ARNs of layer versions, ``{custom.NAME}``; in the order they are merged in /opt."""
     memory_mb: int
@@ -316,6 +320,16 @@ class Build:
     def artifacts(self) -> tuple[Artifact, ...]:
         """Each artifact once, layers first, in the order of their keys."""
         return (*self.layer_artifacts, *(self.functions[name] for name in sorted(self.functions)))
+
+    def shipped(self, name: str) -> Artifact:
+        """Return what of a function is published: its artifact, and in place of its zip the image, if it is one."""
+        artifact, made = self.functions[name], self.images.get(name)
+        return replace(artifact, digest=made.image.digest, size_bytes=made.image.size_bytes) if made else artifact
+
+    @property
+    def image_places(self) -> frozenset[str]:
+        """Places of the artifacts that ship as images."""
+        return frozenset(self.functions[name].place for name in self.images)
 
     @property
     def layer_artifacts(self) -> tuple[Artifact, ...]:

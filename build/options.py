@@ -17,6 +17,7 @@ from build.rules.rule import (
     Kebab,
     Rule,
     Schedule,
+    Text,
     Timezone,
     arn_of,
     at_most,
@@ -33,6 +34,8 @@ _Action = Annotated[str, matching(values.action, values.ACTION, "`service:Action
 _Resource = Annotated[str, Rule(arns.resource, words="ARNs, or `*`")]
 _LONGEST_MIN = 300
 """Of a step: GitHub ends a job after 360 minutes."""
+DOCKERFILE = "Dockerfile"
+"""In the folder of a function whose image it describes."""
 CODEDEPLOY = "codedeploy"
 """Of `Shifting.by`."""
 _Subnet = Annotated[str, Rule(arns.identifier("subnet"), words="`subnet-…`")]
@@ -42,6 +45,9 @@ _SecretArn = Annotated[
         arns.secret, rf"arn:[^:]*:ssm:[^:]*:[^:]*:.*|{arns.SECRET_ARN}|{arns.CUSTOM}", "ARN of `ssm`, `secretsmanager`"
     ),
 ]
+_BuildArgument = Annotated[str, matching(values.build_argument, values.BUILD_ARGUMENT, "")]
+_BuildWord = Annotated[str, matching(values.build_word, values.BUILD_WORD, "")]
+_BuildSecret = Annotated[str, matching(values.build_secret, values.BUILD_SECRET, "`env=VARIABLE` or `src=FILE`")]
 _SecurityGroup = Annotated[str, Rule(arns.identifier("sg"), words="`sg-…`")]
 
 
@@ -94,6 +100,35 @@ class FileSystem:
     """Of the access point"""
     mount: Annotated[str, matching(values.mount, values.MOUNT, "`/mnt/…`")]
     """Where its files are"""
+
+
+@table
+class ImageConfig:
+    """What Lambda starts in an image, in place of what the image says."""
+
+    command: Annotated[tuple[str, ...], at_most(quotas.IMAGE_WORDS)] = ()
+    """For CMD; empty for the image's"""
+    entry_point: Annotated[tuple[str, ...], at_most(quotas.IMAGE_WORDS)] = ()
+    """For ENTRYPOINT; empty for the image's"""
+    working_directory: str | None = None
+    """For WORKDIR"""
+
+    def __post_init__(self) -> None:
+        length = len(self.working_directory or "")
+        if length > quotas.IMAGE_WORKDIR_CHARS:
+            refused("working_directory", f"expected up to {quotas.IMAGE_WORKDIR_CHARS} characters, got {length}")
+
+
+@table
+class Dockerfile:
+    """What a Dockerfile in the function's folder is built with."""
+
+    arguments: Mapping[_BuildArgument, Text] = field(default_factory=dict)
+    """Build arguments, by name"""
+    target: _BuildWord | None = None
+    """Stage to stop at; left out, the last"""
+    secrets: Mapping[_BuildWord, _BuildSecret] = field(default_factory=dict)
+    """Where what steps mount as secrets comes from, by id: an environment variable, or a file, from the folder on"""
 
 
 @table
@@ -221,6 +256,7 @@ class Options:
     """By the environment variable that holds the ARN."""
     network: Network | None = None
     file_system: FileSystem | None = None
+    image_config: ImageConfig | None = None
     asynchronous: Asynchronous = Asynchronous()
     dead_letter_arn: str | None = None
     provisioned: Provisioned | None = None

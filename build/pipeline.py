@@ -10,46 +10,51 @@ to `check` are in `making`.
 import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING
 
-from build import reviews
-from build.approval import approved, planned_again, saved_of
 from build.errors import AwsError, InputError, ToolError
 from build.estate import Estate, Stack
+from build.imaging import EnvPublisher, ecr_of, empty_repositories, publish_images
 from build.infra.backend import state_bucket
 from build.infra.binary import terraform_binary
 from build.infra.mirrors import provider_source
-from build.local import cloud, runtime_bundle
+from build.local import cloud
 from build.making import build
 from build.model import Built, Workspace
 from build.recording import commit_of, draft, held, ledger
 from build.release.aws import Aws
-from build.release.calls import call, read_event, sample_events
-from build.release.deployed import deployed
 from build.release.handoff import digest_of, handoff_of
-from build.release.lease import Lease
-from build.release.ledger import Ledger
 from build.release.publishers import S3Publisher, publish_all
-from build.release.rollback import Return
-from build.release.rows import Release
-from build.release.saved import read, write
-from build.release.strays import LOOKED_BACK, Stray, differing, settled, strays
-from build.releasing import interrupted, released
 from build.report import Reporter
-from build.restoring import gone_back, restored, resumed
 from build.results import Answer, Deployed, Outputs, Plan, Planned, Rollout
-from build.review.words import Review
+
+if TYPE_CHECKING:
+    from build.release.lease import Lease
+    from build.release.ledger import Ledger
+    from build.release.rollback import Return
+    from build.release.rows import Release
+    from build.release.strays import Stray
+    from build.review.words import Review
+    from build.reviews import Drifted
 
 
 def plan(
     workspace: Workspace, show: Reporter, *, every_stack: bool = False, out: Path | None = None
-) -> tuple[Planned, Review]:
+) -> tuple[Planned, "Review"]:
     """Build, publish, plan against finished bytes, and review it; the states are read, not locked.
 
     The review is written to .artifacts/<env>/review.*; with ``out`` the plan is saved there, for `deploy_saved`.
     """
     built, aws = prepare(workspace, show)
     planned, _ = _plan(built, aws, show, lock=False, every_stack=every_stack)
+    from build import reviews
+    from build.approval import saved_of
+    from build.release.saved import write
+
     commit = commit_of(workspace.root)
     with show.stage("review"):
         estate = Estate(workspace=workspace, aws=aws, show=show)
@@ -68,6 +73,8 @@ def deploy(workspace: Workspace, show: Reporter, *, allow_delete: bool = False, 
     with held(workspace, aws, show, verb="deploy") as lease:
         _tell_of_interrupted(ledger(workspace, aws), show)
         planned, stacks = _plan(built, aws, show, lock=True, every_stack=every_stack)
+        from build import reviews
+
         estate = Estate(workspace=workspace, aws=aws, show=show)
         newest = ledger(workspace, aws).newest()
         digest, verdict = reviews.judged(planned, newest.to_json() if newest else None)
@@ -82,6 +89,9 @@ def deploy_saved(
 
     Where a state moved on since, ``replan`` plans again, and goes on if that is the same change.
     """
+    from build.approval import approved, planned_again
+    from build.release.saved import read
+
     aws = connect(workspace, show)
     estate = Estate(workspace=workspace, aws=aws, show=show)
     with held(workspace, aws, show, verb="deploy") as lease:
@@ -104,13 +114,18 @@ def destroy(workspace: Workspace, show: Reporter) -> tuple[Plan, ...]:
         plans = estate.plan(stacks, lock=True, destroy=True)
     show.plan([change for saved in plans for change in saved.changes])
     with show.stage("destroy"):
+        empty_repositories(plans, ecr_of(workspace, aws))
         estate.apply(stacks, plans)
         estate.forget(stacks)
     return plans
 
 
-def resume(workspace: Workspace, show: Reporter, *, allow_delete: bool = False) -> tuple[Release, tuple[Rollout, ...]]:
+def resume(
+    workspace: Workspace, show: Reporter, *, allow_delete: bool = False
+) -> tuple["Release", tuple[Rollout, ...]]:
     """Bring the newest release, which was interrupted or failed, to its end as it was recorded; nothing is built."""
+    from build.restoring import resumed
+
     aws = reach(workspace)
     estate = Estate(workspace=workspace, aws=aws, show=show)
     with held(workspace, aws, show, verb="deploy --resume") as lease:
@@ -119,8 +134,10 @@ def resume(workspace: Workspace, show: Reporter, *, allow_delete: bool = False) 
 
 def restore(
     workspace: Workspace, show: Reporter, *, to: str = "", allow_delete: bool = False
-) -> tuple[Release, tuple[Rollout, ...]]:
+) -> tuple["Release", tuple[Rollout, ...]]:
     """Apply everything that a release recorded: code, layers, settings, roles, triggers; nothing is built."""
+    from build.restoring import restored
+
     aws = reach(workspace)
     estate = Estate(workspace=workspace, aws=aws, show=show)
     with held(workspace, aws, show, verb="rollback --full") as lease:
@@ -129,19 +146,25 @@ def restore(
 
 def rollback(
     workspace: Workspace, show: Reporter, *, to: str = "", only: Collection[str] = ()
-) -> tuple[Release, tuple[Return, ...]]:
+) -> tuple["Release", tuple["Return", ...]]:
     """Point live aliases at the versions that a release recorded, and record that; nothing is built or applied.
 
     A deploy that is under way loses the env, and ends before its next step.
     """
+    from build.restoring import gone_back
+
     aws = reach(workspace)
     estate = Estate(workspace=workspace, aws=aws, show=show)
     with held(workspace, aws, show, verb="rollback", over=True):
         return gone_back(estate, to=to, only=only)
 
 
-def drift(workspace: Workspace, show: Reporter) -> reviews.Drifted:
+def drift(workspace: Workspace, show: Reporter) -> "Drifted":
     """Compare what is there with what the newest release left, and with the states; nothing is built or changed."""
+    from build import reviews
+    from build.release.deployed import deployed
+    from build.release.strays import LOOKED_BACK, differing, settled
+
     aws = reach(workspace)
     with show.stage("look"):
         rows = ledger(workspace, aws).rows(LOOKED_BACK)
@@ -157,8 +180,10 @@ def drift(workspace: Workspace, show: Reporter) -> reviews.Drifted:
     return reviews.drift(plans, rows, newest, code, found)
 
 
-def _strays(workspace: Workspace, plans: Sequence[Plan], aws: Aws, show: Reporter) -> tuple[Stray, ...]:
+def _strays(workspace: Workspace, plans: Sequence[Plan], aws: Aws, show: Reporter) -> tuple["Stray", ...]:
     """Return what carries our tags but is in no state, nor made by `bootstrap`; nothing where that may not be asked."""
+    from build.release.strays import strays
+
     env = workspace.env
     arn, buckets = f"arn:{env.partition}", (env.artifact_bucket, state_bucket(workspace.root, env.name))
     own = [f"{arn}:s3:::{bucket}" for bucket in buckets]
@@ -243,10 +268,12 @@ def _plan(
     """Publish and plan; return the stacks as well. Of several, the settled ones are left out."""
     workspace = built.workspace
     with show.stage("publish"):
-        publisher = _publisher(workspace, aws)
-        published = publish_all(built.build.artifacts, publisher, on_progress=show.say)
+        zips = [each for each in built.build.artifacts if each.place not in built.build.image_places]
+        published = publish_all(zips, _publisher(workspace, aws), on_progress=show.say)
+        published += tuple(publish_images(built, aws, show))
     estate = Estate(workspace=workspace, aws=aws, show=show)
     with show.stage("plan"):
+        Thread(target=import_module, args=("build.reviews",), daemon=True).start()  # while Terraform works
         stacks = estate.stacks(published)
         settled = {each.name for each in stacks if each.is_settled and len(stacks) > 1 and not every_stack}
         plans = estate.plan([each for each in stacks if each.name not in settled], lock=lock)
@@ -265,9 +292,11 @@ def _plan(
 
 
 def _released(
-    planned: Planned, stacks: Sequence[Stack], estate: Estate, lease: Lease, *, row: Release, allow_delete: bool
+    planned: Planned, stacks: Sequence[Stack], estate: Estate, lease: "Lease", *, row: "Release", allow_delete: bool
 ) -> Deployed:
     """Apply what was planned, roll it out, record it; on the embedded cloud, ask what runs now."""
+    from build.releasing import released
+
     outputs, rollouts, release = released(planned, stacks, estate, lease, row=row, allow_delete=allow_delete)
     workspace = estate.workspace
     answers = tuple(_ask(workspace, outputs, estate.aws, estate.show)) if workspace.env.is_local else ()
@@ -275,7 +304,9 @@ def _released(
     return Deployed(planned=planned, outputs=outputs, rollouts=rollouts, release=number, answers=answers)
 
 
-def _tell_of_interrupted(releases: Ledger, show: Reporter) -> None:
+def _tell_of_interrupted(releases: "Ledger", show: Reporter) -> None:
+    from build.releasing import interrupted
+
     row = interrupted(releases)
     if row:
         show.note(
@@ -284,12 +315,16 @@ def _tell_of_interrupted(releases: Ledger, show: Reporter) -> None:
         )
 
 
-def _publisher(workspace: Workspace, aws: Aws) -> S3Publisher:
+def _publisher(workspace: Workspace, aws: Aws) -> EnvPublisher:
     env = workspace.env
-    return S3Publisher(s3=aws.client("s3"), bucket=env.artifact_bucket, owner=env.account_id)
+    s3 = S3Publisher(s3=aws.client("s3"), bucket=env.artifact_bucket, owner=env.account_id)
+    return EnvPublisher(s3=s3, ecr=partial(ecr_of, workspace, aws))
 
 
 def _ask(workspace: Workspace, outputs: Outputs, aws: Aws, show: Reporter) -> Iterator[Answer]:
+    from build.local import runtime_bundle
+    from build.release.calls import call, read_event, sample_events
+
     with show.stage("ask"):
         for runtime in sorted({spec.target.runtime for spec in workspace.functions}):
             runtime_bundle.ensure(workspace.root, runtime, on_progress=show.say)

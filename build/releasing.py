@@ -5,13 +5,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from build.digest import Digest
 from build.errors import InputError, RolledBackError
 from build.estate import Estate, Stack
+from build.imaging import ecr_of, empty_repositories
 from build.options import Shifting
 from build.recording import ledger
 from build.release.aliases import pointed
 from build.release.aliases import versions as live_versions
+from build.release.handoff import code_sha256_of
 from build.release.journal import Journal, kept
 from build.release.lease import Lease
 from build.release.ledger import Ledger
@@ -57,6 +58,7 @@ def released(
             journal.begin()
         lease.check()
         with show.stage("apply"):
+            empty_repositories(planned.plans, ecr_of(workspace, aws))
             outputs = estate.apply(stacks, planned.plans)
         lease.check()
         kept_away = {name: each for name, each in newest.versions.items() if name not in retried} if newest else {}
@@ -78,7 +80,7 @@ def _roll_out(
     restore: bool,
 ) -> tuple[tuple[Rollout, ...], RolledBackError | None]:
     """Move the aliases as this checkout says; a ``restore`` brings all of it, at once, and by what was recorded."""
-    digests = {name: Digest(each["artifact"]["digest_hex"]) for name, each in handoff["functions"].items()}
+    digests = {name: str(code_sha256_of(each)) for name, each in handoff["functions"].items()}
     shift = Shift(
         env=estate.workspace.env.name,
         functions=estate.aws.client("lambda"),
@@ -94,7 +96,9 @@ def _roll_out(
     shiftings.update({spec.name: spec.options.rollout for spec in estate.workspace.functions})
     smokes = smokes_of(estate.workspace.functions)
     places = {
-        name: {"S3Bucket": handoff["artifact_bucket"], "S3Key": each["artifact"]["key"]}
+        name: {"ImageUri": each["image_uri"]}
+        if each["image_uri"]
+        else {"S3Bucket": handoff["artifact_bucket"], "S3Key": each["artifact"]["key"]}
         for name, each in handoff["functions"].items()
     }
     return roll_out(outputs, digests, kept_away, shift, shiftings, smokes=smokes, places=places)

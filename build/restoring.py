@@ -12,6 +12,7 @@ from build.estate import Estate
 from build.recording import author, ledger, plans_of, tools
 from build.release.aliases import AT_ONCE, pointed, versions
 from build.release.handoff import SCHEMA_VERSION as HANDOFF_VERSION
+from build.release.handoff import artifact_of
 from build.release.journal import kept
 from build.release.lease import Lease
 from build.release.publishers import Publisher
@@ -144,12 +145,13 @@ def _refuse_unless_there(release: Release, estate: Estate, publisher: Publisher,
         for key, value in {**ours, "schema_version": HANDOFF_VERSION}.items()
         if handoff.get(key) != value
     ]
-    artifacts = [each["artifact"] for kind in ("functions", "layers") for each in handoff[kind].values()]
+    places = (each for kind in ("functions", "layers") for each in handoff[kind].values())
+    artifacts = [artifact for artifact in map(artifact_of, places) if artifact]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         digests = [Digest(each["digest_hex"]) for each in artifacts]
         there = pool.map(publisher.exists, (each["key"] for each in artifacts), digests)
         wrong += [
-            f"{each['key']}: expected these bytes in the artifact bucket, got others or none"
+            f"{each['key']}: expected these bytes there, got others or none"
             for each, is_there in zip(artifacts, there, strict=True)
             if not is_there
         ]

@@ -84,8 +84,12 @@ class ResourceChange:
     @property
     def loses_data(self) -> bool:
         """True when it deletes what nothing brings back: messages, logs, objects, items, a function's versions."""
-        kind = _KIND.search(self.address)
-        return self.deletes and kind is not None and kind[1] in _HOLDS_DATA
+        return self.deletes and _kind_of(self.address) in _HOLDS_DATA
+
+
+def _kind_of(address: str) -> str:
+    kind = _KIND.search(address)
+    return kind[1] if kind else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +106,14 @@ class Plan:
     """Digest of the hand-off and of all else that decided it."""
     state: str = ""
     """ETag of the state it was made against."""
+
+    @property
+    def replaces_functions(self) -> bool:
+        """True when it makes a function anew: what Lambda holds by the function's name goes with the old one."""
+        return any(
+            change.deletes and "create" in change.actions and _kind_of(change.address) == "aws_lambda_function"
+            for change in self.changes
+        )
 
     @property
     def is_empty(self) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from build.digest import Digest
 from build.errors import SlipwayError, ToolError
 from build.estate import Estate
+from build.images.assembled import zips_of
 from build.inspection.contents import read_contents
 from build.inspection.differences import NOTHING, Difference, difference
 from build.local import runtime_bundle
@@ -19,6 +20,7 @@ from build.local.importing import code_of_release, race
 from build.model import FunctionSpec, Target
 from build.project.profiles import host_architecture
 from build.release.aws import Aws, asking
+from build.release.handoff import artifact_of
 from build.release.rows import Release
 from build.release.strays import CODE, Differing, Stray
 from build.report import Reporter
@@ -160,7 +162,7 @@ def _code(
     running = (newest or {}).get("handoff", {})
     for each in planned.published:
         kind = each.artifact.identity.partition("/")[0]
-        before = running.get(kind, {}).get(each.artifact.key, {}).get("artifact")
+        before = artifact_of(running.get(kind, {}).get(each.artifact.key, {}))
         if before is None:
             yield each.artifact.place, _difference(None, each, aws, store)
         elif before["digest_hex"] != each.artifact.digest.hex:
@@ -245,16 +247,23 @@ def _artifacts(handoff: Mapping[str, Any], name: str) -> dict[str, Mapping[str, 
     if function is None:
         return {}
     own = [key for key in function["layers"] if not key.startswith(FOREIGN_LAYER)]
-    layers = {f"layers/{key}": handoff["layers"][key]["artifact"] for key in own}
-    return {f"functions/{name}": function["artifact"], **layers}
+    places = {f"functions/{name}": function, **{f"layers/{key}": handoff["layers"][key] for key in own}}
+    return {place: artifact for place, each in places.items() if (artifact := artifact_of(each))}
 
 
 def fetched(artifact: Mapping[str, Any], aws: Aws, store: Store) -> Path | None:
-    """Return the zip of ``artifact``, from the store or else from the bucket; None if nobody has it any more."""
+    """Return the zip of ``artifact``, from the store or else from the bucket; None if nobody has it any more.
+
+    Of an image it is what its code was put on from, which the bucket never has.
+    """
     digest, key = Digest(artifact["digest_hex"]), artifact["key"]
-    path = store.artifact(digest)
+    is_image = "@" in key
+    zips = zips_of(digest, store) if is_image else (digest,)
+    path = store.artifact(zips[0] if zips else digest)
     if path.is_file():
         return path
+    if is_image:
+        return None
     s3 = aws.client("s3")
     with store.scratch() as folder, asking(f"fetching {key}", hint="it takes s3:GetObject on the artifact bucket"):
         draft = folder / "artifact.zip"

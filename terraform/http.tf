@@ -42,6 +42,7 @@ module "function_url" {
 
   function_name = module.lambda_function[each.key].function_name
   alias         = module.lambda_function[each.key].alias.name
+  package_type  = var.functions[each.key].package_type
   auth          = each.value.auth
   reason        = each.value.reason
   cors          = each.value.cors

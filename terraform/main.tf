@@ -129,6 +129,13 @@ module "execution_role" {
   tags                 = each.value.tags
 }
 
+# An image is pushed before the plan that names it: `deploy` makes a repository that is not there, and it is adopted here.
+import {
+  for_each = { for name, f in var.functions : name => "${local.prefix}/${name}" if f.package_type == "Image" }
+  to       = module.ecr_repository[each.key].aws_ecr_repository.this
+  id       = each.value
+}
+
 module "ecr_repository" {
   source   = "./modules/ecr-repository"
   for_each = { for name, f in var.functions : name => f if f.package_type == "Image" }
@@ -146,7 +153,6 @@ module "lambda_function" {
   description  = each.value.description
   role_arn     = module.execution_role[each.key].arn
   architecture = each.value.architecture
-  image_uri    = each.value.image_uri
   tags         = each.value.tags
   environment = {
     variables   = { for variable, value in each.value.environment : variable => lookup(local.filled, value, value) }
@@ -174,6 +180,7 @@ module "lambda_function" {
     }
   }
   asynchronous = lookup(local.asynchronous, each.key, null)
+  image        = each.value.package_type != "Image" ? null : merge({ uri = "${module.ecr_repository[each.key].url}@${split("@", each.value.image_uri)[1]}" }, each.value.image_config)
   zip = each.value.package_type != "Zip" ? null : {
     bucket                  = data.aws_s3_object.artifact["functions/${each.key}"].bucket
     key                     = data.aws_s3_object.artifact["functions/${each.key}"].key

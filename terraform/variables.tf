@@ -87,6 +87,11 @@ variable "functions" {
       arn   = string
       mount = string
     })
+    image_config = object({ # null: as the image says
+      command           = list(string)
+      entry_point       = list(string)
+      working_directory = string
+    })
     asynchronous = object({
       retries    = number
       max_age_s  = number

@@ -5,7 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from build.checks import check
-from build.model import Architecture, Build, Finding, FunctionSpec, LayerSpec, Runtime, Target, Wheel, Workspace
+from build.image import Assembled, Image, Part
+from build.model import IMAGE, Architecture, Build, Finding, FunctionSpec, LayerSpec, Runtime, Target, Wheel, Workspace
+from build.options import Dockerfile, Options
 from build.store.objects import Store
 from tests.artifacts import make_artifact
 from tests.builders import PY313, function_spec, layer_spec, make_wheel, make_workspace
@@ -20,6 +22,7 @@ class Repository:
     def __init__(self, root: Path, *, runtime: Runtime = PY313) -> None:
         self.root = root
         self.runtime = runtime
+        self.store = Store(root / "store")
         self.layer_sizes: dict[str, int] = {}
         self._functions: dict[str, FunctionSpec] = {}
         self._layers: dict[str, LayerSpec] = {}
@@ -46,7 +49,34 @@ class Repository:
         self._functions[name] = replace(spec, handler=handler)
         artifact = make_artifact(self.root / f"{name}.zip", f"functions/{name}", wheels=wheels, src=src)
         functions = {**self._artifacts.functions, name: artifact}
-        self._artifacts = Build(functions=functions, layers=self._artifacts.layers)
+        self._artifacts = replace(self._artifacts, functions=functions)
+        return self
+
+    def image(
+        self,
+        image: Image,
+        *,
+        base: Image | None = None,
+        base_image: str = "",
+        parts: tuple[Part, ...] = (),
+        options: Options | None = None,
+        name: str = "f",
+    ) -> "Repository":
+        """Let the function ``name`` ship as ``image``: by a Dockerfile, or on ``base``."""
+        if name not in self._functions:
+            self.function({}, name=name)
+        if base is None:
+            (self.root / "functions" / name / "Dockerfile").write_text("FROM scratch\n", "utf-8")
+        spec = self._functions[name]
+        self._functions[name] = replace(
+            spec,
+            package=IMAGE,
+            base_image=base_image,
+            dockerfile=None if base else Dockerfile(),
+            options=options or spec.options,
+        )
+        images = {**self._artifacts.images, name: Assembled(image=image, base=base, parts=parts)}
+        self._artifacts = replace(self._artifacts, images=images)
         return self
 
     def layer(
@@ -66,7 +96,7 @@ class Repository:
             self.root / f"layer-{name}.zip", f"layers/{name}", wheels=wheels, src=src, folder=folder
         )
         layers = {**self._artifacts.layers, (name, X86): artifact}
-        self._artifacts = Build(functions=self._artifacts.functions, layers=layers)
+        self._artifacts = replace(self._artifacts, layers=layers)
         return self
 
     @property
@@ -82,7 +112,7 @@ class Repository:
 
     def findings(self, *rules: str) -> list[Finding]:
         """Return what the checks find; only by ``rules``, if any are named."""
-        found = check(self.workspace, self.build, Store(self.root / "store"))
+        found = check(self.workspace, self.build, self.store)
         assert all("`invoke" in finding.hint for finding in found)
         return [finding for finding in found if not rules or finding.rule in rules]
 

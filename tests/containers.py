@@ -15,7 +15,14 @@ from filelock import FileLock
 from tests.checkout import ROOT, wait_for
 
 _TOOLS = ROOT / ".artifacts/tools"
+_OF_BUILDERS = (
+    *("golang-github-containers-common", "golang-github-containers-image", "patchelf"),
+    *("libgpgme11", "libassuan0", "libdevmapper1.02.1", "libseccomp2", "libsubid4"),
+)
 _PACKAGES = {
+    "buildah": ("buildah", *_OF_BUILDERS),
+    "podman": ("podman", "conmon", "runc", *_OF_BUILDERS),
+    "docker": ("docker.io",),
     "docker-registry": ("docker-registry",),
     "bwrap": ("bubblewrap",),
     "skopeo": ("skopeo", "libgpgme11", "libassuan0"),
@@ -62,9 +69,81 @@ def _unpack(packages: tuple[str, ...], place: Path) -> None:
         for package in draft.glob("*.deb"):
             subprocess.run(["dpkg", "-x", package, draft], capture_output=True, check=True)
             package.unlink()
+        _lead_to_libraries(draft, place)
     except (OSError, subprocess.CalledProcessError):
         return
     draft.rename(place)
+
+
+def _lead_to_libraries(draft: Path, place: Path) -> None:
+    """Let programs find their libraries in ``place``: buildah starts a copy of itself without LD_LIBRARY_PATH."""
+    patchelf = draft / "usr/bin/patchelf"
+    if patchelf.is_file():
+        folders = {path.parent.relative_to(draft) for path in draft.rglob("*.so.*")}
+        search = ":".join(str(place / folder) for folder in sorted(folders))
+        for name in ("bin/buildah", "bin/podman", "bin/conmon", "sbin/runc"):
+            program = draft / "usr" / name
+            if program.is_file():
+                subprocess.run([patchelf, "--force-rpath", "--set-rpath", search, program], check=True)
+
+
+def builder(name: str, folder: Path, *, path: str) -> dict[str, str]:
+    """Return the environment that ``podman`` or ``buildah`` works in, with all it keeps below ``folder``.
+
+    It is on PATH, before ``path``. Skips the test where it cannot work.
+    """
+    program = tool(name)
+    settings = folder / "home/.config/containers"
+    settings.mkdir(parents=True, exist_ok=True)
+    places = {key: folder / key for key in ("storage", "run", "tmp", "libpod", "volumes")}
+    near = program.parents[2] if _TOOLS in program.parents else Path("/")
+    driver = 'driver = "overlay"\n' if os.getuid() == 0 else ""
+    texts = {
+        "policy.json": '{"default": [{"type": "insecureAcceptAnything"}]}',
+        "registries.conf": "unqualified-search-registries = []\n[[registry]]\nlocation = '127.0.0.1'\ninsecure = true\n",
+        "storage.conf": f'[storage]\n{driver}graphroot = "{places["storage"]}"\nrunroot = "{places["run"]}"\n'
+        '[storage.options.overlay]\nskip_mount_home = "true"\n',
+        "containers.conf": '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "none"\nruntime = "runc"\n'
+        f'tmp_dir = "{places["tmp"]}"\nstatic_dir = "{places["libpod"]}"\nvolume_path = "{places["volumes"]}"\n'
+        f'conmon_path = ["{near}/usr/bin/conmon"]\n[engine.runtimes]\nrunc = ["{near}/usr/sbin/runc"]\n',
+    }
+    for file, text in texts.items():
+        (settings / file).write_text(text)
+    env = {
+        "HOME": str(folder / "home"),
+        "XDG_RUNTIME_DIR": str(folder),
+        "CONTAINERS_CONF": str(settings / "containers.conf"),
+        "CONTAINERS_STORAGE_CONF": str(settings / "storage.conf"),
+        "CONTAINERS_REGISTRIES_CONF": str(settings / "registries.conf"),
+        "BUILDAH_ISOLATION": "chroot",
+        "PATH": f"{program.parent}:{path}",
+    }
+    asked = subprocess.run([program, "info"], env={**os.environ, **env}, capture_output=True, text=True, check=False)
+    if asked.returncode != 0:
+        pytest.skip(f"{name} cannot work here: {asked.stderr.strip().splitlines()[-1:]}")
+    return env
+
+
+@contextmanager
+def engine(folder: Path, *, path: str) -> Iterator[dict[str, str]]:
+    """Run podman as the engine that the docker client talks to; yield the environment for that client."""
+    client = tool("docker")
+    env = builder("podman", folder, path=path)
+    place = folder / "engine.sock"
+    with (folder / "engine.log").open("ab") as log:
+        process = subprocess.Popen(
+            [tool("podman"), "system", "service", "--time", "0", f"unix://{place}"],
+            env={**os.environ, **env},
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+        )
+    try:
+        wait_for(place.exists, limit_s=30)
+        yield {"DOCKER_HOST": f"unix://{place}", "PATH": f"{client.parent}:{path}"}
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @contextmanager

@@ -23,7 +23,8 @@ from tests.expressions import filled, holds, text_of
 _OWN = "$/.github/"
 _KEPT = {"bin", "local"}
 """Below .artifacts/: programs, and the embedded cloud, which stands for an account."""
-_CLOUD = {"cloud.json", "cloud.lock", "cloud.log", "lock", "opt", "runtime", "tasks", "terraform", "tmp"}
+_CLOUD = {"cloud.json", "cloud.lock", "cloud.log", "image-layers", "images", "lock", "opt", "roots", "runtime", "tasks"}
+_CLOUD |= {"terraform", "tmp"}
 """Below .artifacts/local/: what is the cloud's, and what `terraform init` downloads."""
 
 

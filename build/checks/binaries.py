@@ -1,7 +1,7 @@
 """Rules about compiled code: that the runtime's loader takes every shared object, and finds what it needs."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from itertools import groupby
 from pathlib import Path
@@ -9,6 +9,7 @@ from posixpath import basename, dirname, normpath
 from typing import NamedTuple
 
 from build.checks.distributions import wanted_in
+from build.checks.image_modules import libraries_beyond
 from build.checks.modules import files_of
 from build.checks.problem import Problem
 from build.digest import Digest
@@ -26,7 +27,7 @@ _FOR_ANY_LINUX = ("-linux_x86_64.whl", "-linux_aarch64.whl")
 """How wheels end that somebody built without saying for which Linux; the public index takes none of them."""
 
 
-class _Placed(NamedTuple):
+class Placed(NamedTuple):
     """A shared object and where it is on Lambda."""
 
     owner: str
@@ -39,17 +40,19 @@ class _Placed(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Audit:
+class Audit:
     """What is judged together: a function with its layers around it, or a layer alone, on one target."""
 
     identity: str = field(compare=False)
     """Another one, with all else the same, is judged alike."""
     target: Target
-    own: tuple[_Placed, ...]
-    beside: tuple[_Placed, ...] = ()
+    own: tuple[Placed, ...]
+    beside: tuple[Placed, ...] = ()
     """In layers."""
     arns: tuple[str, ...] = ()
-    """Layers that nobody can look into."""
+    """What nobody can look into: layers, bases of images."""
+    own_base: bool = False
+    """Of an image; `image_files.glibc` asks what glibc is there."""
 
 
 class _Fault(NamedTuple):
@@ -91,15 +94,15 @@ def compiled_here(workspace: Workspace, build: Build, store: Store) -> Iterator[
 
 
 _Faults = tuple[_Fault, ...]
-_Names = Mapping[str, list[_Placed]]
+_Names = Mapping[str, list[Placed]]
 """By file name and by soname."""
 
 
 def _judged(
     workspace: Workspace, build: Build, store: Store, *, certain: bool
-) -> Iterator[tuple[_Audit, _Placed, _Faults]]:
+) -> Iterator[tuple[Audit, Placed, _Faults]]:
     told: set[tuple[str, str]] = set()
-    for audit in _audits(workspace, build, store):
+    for audit in audits(workspace, build, store):
         for first, errors, warnings in _verdicts(audit):
             faults = errors if certain else () if errors else warnings
             # A layer for several runtimes would say the same for each of them.
@@ -109,7 +112,7 @@ def _judged(
 
 
 @lru_cache(64)
-def _verdicts(audit: _Audit) -> tuple[tuple[_Placed, _Faults, _Faults], ...]:
+def _verdicts(audit: Audit) -> tuple[tuple[Placed, _Faults, _Faults], ...]:
     """Return each owner's first file, what certainly fails in its files, and what may."""
     names = _names_of([*audit.own, *audit.beside])
     groups = (tuple(objects) for _, objects in groupby(audit.own, key=lambda placed: placed.owner))
@@ -119,26 +122,27 @@ def _verdicts(audit: _Audit) -> tuple[tuple[_Placed, _Faults, _Faults], ...]:
 # ── what there is ─────────────────────────────────────────────────────────────────────────────
 
 
-def _audits(workspace: Workspace, build: Build, store: Store) -> Iterator[_Audit]:
-    layers: dict[tuple[str, Target], tuple[_Placed, ...]] = {}
+def audits(workspace: Workspace, build: Build, store: Store) -> Iterator[Audit]:
+    """Yield what is judged together, as far as it is built."""
+    layers: dict[tuple[str, Target], tuple[Placed, ...]] = {}
     for layer in workspace.layers:
         for target in layer.targets:
             artifact = build.layers.get((layer.name, target.architecture))
             if artifact:
                 own = tuple(_contents(layer, artifact, target, workspace.root, store))
                 layers[layer.name, target] = own
-                yield _Audit(identity=layer.identity, target=target, own=own)
+                yield Audit(identity=layer.identity, target=target, own=own)
     for function in workspace.functions:
         artifact = build.functions.get(function.name)
         if artifact:
             own = tuple(_contents(function, artifact, function.target, workspace.root, store))
             held = (layers.get((name, function.target), ()) for name in function.own_layers)
-            beside = tuple(placed for layer in held for placed in layer)
-            arns = function.foreign_layers
-            yield _Audit(identity=function.identity, target=function.target, own=own, beside=beside, arns=arns)
+            beside, arns = tuple(placed for layer in held for placed in layer), libraries_beyond(function)
+            about = Audit(identity=function.identity, target=function.target, own=own, beside=beside, arns=arns)
+            yield replace(about, own_base=function.is_image and bool(arns))
 
 
-def _contents(spec: Spec, artifact: Artifact, target: Target, root: Path, store: Store) -> Iterator[_Placed]:
+def _contents(spec: Spec, artifact: Artifact, target: Target, root: Path, store: Store) -> Iterator[Placed]:
     """Yield what ``artifact`` holds for ``target``, each owner's together."""
     source, packages = "/var/task", "/var/task"
     if isinstance(spec, LayerSpec):
@@ -149,9 +153,9 @@ def _contents(spec: Spec, artifact: Artifact, target: Target, root: Path, store:
         for wheel in _wheels_of(distribution, target, store):
             owner = f"{wheel.name} {wheel.version}"
             for shared in _shipped(wheel, spec.keep, store):
-                yield _Placed(owner, wheel.path.name, f"{packages}/{shared.path}", shared)
+                yield Placed(owner, wheel.path.name, f"{packages}/{shared.path}", shared)
     for shared in sorted(_in_source(files_of(spec.folder, root)), key=_top):
-        yield _Placed(f"src/{_top(shared)}", "", f"{source}/{shared.path}", shared)
+        yield Placed(f"src/{_top(shared)}", "", f"{source}/{shared.path}", shared)
 
 
 def _wheels_of(distribution: Distribution, target: Target, store: Store) -> Iterator[Wheel]:
@@ -204,7 +208,7 @@ def _in_source(files: Iterable[SourceFile]) -> Iterator[SharedObject]:
 # ── what is wrong with it ─────────────────────────────────────────────────────────────────────
 
 
-def _faults(group: tuple[_Placed, ...], audit: _Audit, there: _Names) -> tuple[_Faults, _Faults]:
+def _faults(group: tuple[Placed, ...], audit: Audit, there: _Names) -> tuple[_Faults, _Faults]:
     """Return what certainly fails in the files of one owner, and what may; the most telling first.
 
     ``there`` is everything that is there, in layers too.
@@ -220,7 +224,7 @@ def _faults(group: tuple[_Placed, ...], audit: _Audit, there: _Names) -> tuple[_
     for placed in fitting:
         shared, own = placed.object, names.keys()
         for text in too_new(shared, audit.target, own):
-            _list(placed, errors, warnings).append(_Fault(shared.path, text))
+            (warnings if audit.own_base else _list(placed, errors, warnings)).append(_Fault(shared.path, text))
         wanted = [each for each in missing(shared, audit.target, own) if not _is_reached(each, placed, there)]
         lost[placed.path] = [library for library in wanted if library not in there]
         # The packages of some load it themselves, before their modules need it.
@@ -238,12 +242,12 @@ def _faults(group: tuple[_Placed, ...], audit: _Audit, there: _Names) -> tuple[_
     return tuple(errors), (*warnings, *loose)
 
 
-def _list(placed: _Placed, errors: list[_Fault], warnings: list[_Fault]) -> list[_Fault]:
+def _list(placed: Placed, errors: list[_Fault], warnings: list[_Fault]) -> list[_Fault]:
     """Return where to put what is wrong with it: in a wheel for any machine, a library is a helper to do without."""
     return warnings if placed.wheel.endswith("-any.whl") and not placed.object.is_module else errors
 
 
-def _strangers(group: tuple[_Placed, ...], fitting: tuple[_Placed, ...]) -> Iterator[_Placed]:
+def _strangers(group: tuple[Placed, ...], fitting: tuple[Placed, ...]) -> Iterator[Placed]:
     """Yield files for other machines or Pythons that nothing stands in for."""
     modules = {_module(placed) for placed in fitting}
     for placed in group:
@@ -253,19 +257,19 @@ def _strangers(group: tuple[_Placed, ...], fitting: tuple[_Placed, ...]) -> Iter
             yield placed
 
 
-def _module(placed: _Placed) -> tuple[str, str]:
+def _module(placed: Placed) -> tuple[str, str]:
     return dirname(placed.path), module_of(placed.path)
 
 
-def _names_of(group: Iterable[_Placed]) -> dict[str, list[_Placed]]:
-    names: dict[str, list[_Placed]] = {}
+def _names_of(group: Iterable[Placed]) -> dict[str, list[Placed]]:
+    names: dict[str, list[Placed]] = {}
     for placed in group:
         for name in {basename(placed.path), placed.object.soname} - {""}:
             names.setdefault(name, []).append(placed)
     return names
 
 
-def _is_reached(library: str, placed: _Placed, there: _Names) -> bool:
+def _is_reached(library: str, placed: Placed, there: _Names) -> bool:
     """Tell whether the loader, asked by ``placed``, comes upon ``library``."""
     origin = dirname(placed.path)
     searched = (folder.replace("${ORIGIN}", origin).replace("$ORIGIN", origin) for folder in placed.object.search)
@@ -273,18 +277,18 @@ def _is_reached(library: str, placed: _Placed, there: _Names) -> bool:
     return any(other.path in places for other in there.get(library, ()))
 
 
-def _lost(placed: _Placed, library: str, where: str) -> _Fault:
+def _lost(placed: Placed, library: str, where: str) -> _Fault:
     return _Fault(placed.object.path, f"expected {library} beside it or in the runtime, got it {where}", library)
 
 
-def _roots(fitting: tuple[_Placed, ...]) -> tuple[_Placed, ...]:
+def _roots(fitting: tuple[Placed, ...]) -> tuple[Placed, ...]:
     """Return what is loaded first: extension modules or, where there are none, what no other file needs."""
     needed = {library for placed in fitting for library in placed.object.needed}
     loose = (p for p in fitting if needed.isdisjoint({basename(p.path), p.object.soname}))
     return tuple(p for p in fitting if p.object.is_module) or tuple(loose) or fitting
 
 
-def _loaded(root: _Placed, names: _Names) -> tuple[_Placed, ...]:
+def _loaded(root: Placed, names: _Names) -> tuple[Placed, ...]:
     """Return ``root`` and what of its owner is loaded with it, in the loader's order: nearest first."""
     loaded = [root]
     seen = {root.path}
@@ -298,7 +302,7 @@ def _loaded(root: _Placed, names: _Names) -> tuple[_Placed, ...]:
 # ── how it is said ────────────────────────────────────────────────────────────────────────────
 
 
-def _problem(audit: _Audit, owner: _Placed, faults: tuple[_Fault, ...], hint: str) -> Problem:
+def _problem(audit: Audit, owner: Placed, faults: tuple[_Fault, ...], hint: str) -> Problem:
     first = faults[0]
     place = f"{owner.owner} ({owner.wheel}): {first.path}" if owner.wheel else f"src/{first.path}"
     others = len({fault.path for fault in faults}) - 1
@@ -312,7 +316,7 @@ def _problem(audit: _Audit, owner: _Placed, faults: tuple[_Fault, ...], hint: st
     )
 
 
-def _hint(audit: _Audit, owner: _Placed, fault: _Fault, store: Store) -> str:
+def _hint(audit: Audit, owner: Placed, fault: _Fault, store: Store) -> str:
     if not owner.wheel:
         return f"build it for {audit.target} anew, or take it out of {audit.identity}/src; then run `invoke check`"
     name, _, version = owner.owner.partition(" ")

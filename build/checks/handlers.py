@@ -18,6 +18,8 @@ def module_missing(workspace: Workspace, build: Build, _store: Store) -> Iterato
     for function in workspace.functions:
         if _source_of(function) or _may_be_unseen(function, build) or _is_in_artifacts(function, build):
             continue
+        if function.dockerfile:  # `image_files.handler` looks into its image
+            continue
         module, _ = _split(function)
         file = f"src/{module.replace('.', '/')}"
         near = did_you_mean(module, _modules(function.folder / "src"))
@@ -32,7 +34,8 @@ def module_unseen(workspace: Workspace, build: Build, _store: Store) -> Iterator
     """Warn of a handler where we cannot look: in a layer of which only the ARN is known."""
     for function in workspace.functions:
         why = _may_be_unseen(function, build)
-        if why and not _source_of(function) and not _is_in_artifacts(function, build):
+        seen = _source_of(function) or _is_in_artifacts(function, build) or function.dockerfile
+        if why and not seen:
             yield Problem(
                 subject=function.identity,
                 message=f"handler `{function.handler}`: expected its module in src/, got nothing there; {why}",

@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 
 from build.checks.distributions import brings, in_dev_group, wanted_in
 from build.checks.facts import Import
+from build.checks.image_modules import Beyond, modules_beyond
 from build.checks.modules import facts_in, own_modules
 from build.checks.places import Kind, Space, space_of
 from build.checks.problem import Problem
@@ -50,26 +51,27 @@ class _Gap:
     """Says more than that there is no such module."""
 
 
-def import_missing(workspace: Workspace, build: Build, _store: Store) -> Iterator[Problem]:
-    """Require every import of a function to resolve."""
+def import_missing(workspace: Workspace, build: Build, store: Store) -> Iterator[Problem]:
+    """Require every import of a function to resolve; what a Dockerfile installs is not known."""
     for function in workspace.functions:
-        gaps = _gaps_of(function, workspace, build)
-        for missing, alike in _grouped(gaps):
-            if not _may_be_unseen(function, missing, build):
-                yield _problem(function, missing, alike, build)
+        beyond = modules_beyond(function, build, store)
+        for missing, alike in _grouped(_gaps_of(function, workspace, build, beyond)):
+            if not _may_be_unseen(function, missing, build, beyond):
+                yield _problem(function, missing, alike, build, beyond)
 
 
-def import_unseen(workspace: Workspace, build: Build, _store: Store) -> Iterator[Problem]:
-    """Warn of imports that only a foreign layer can hold."""
+def import_unseen(workspace: Workspace, build: Build, store: Store) -> Iterator[Problem]:
+    """Warn of imports that only a foreign layer, or a base image that is not here, can hold."""
     for function in workspace.functions:
-        for missing, alike in _grouped(_gaps_of(function, workspace, build) if function.foreign_layers else ()):
-            arns = _may_be_unseen(function, missing, build)
+        beyond = modules_beyond(function, build, store)
+        for missing, alike in _grouped(_gaps_of(function, workspace, build, beyond) if beyond.unseen else ()):
+            arns = _may_be_unseen(function, missing, build, beyond)
             if arns:
                 yield Problem(
                     subject=function.identity,
                     message=f"{_places(alike)} `{missing}`: expected it in {_where(function)}, got no such module; "
                     f"it may be in {', '.join(arns)}, whose content is not known",
-                    hint=f"make sure by `invoke invoke -f {function.name}` in an env that has the layer, "
+                    hint=f"make sure by `invoke invoke -f {function.name}` in an env that has it, "
                     f"or add {_distribution(alike[0].wanted)} to {wanted_in(function)}",
                 )
 
@@ -97,17 +99,18 @@ def is_test(path: str) -> bool:
 # ── what cannot be imported ───────────────────────────────────────────────────────────────────
 
 
-def _gaps_of(function: FunctionSpec, workspace: Workspace, build: Build) -> list[_Gap]:
+def _gaps_of(function: FunctionSpec, workspace: Workspace, build: Build, beyond: Beyond) -> list[_Gap]:
     artifact = build.functions.get(function.name)
     layers = build.layers_of(function)
-    if artifact is None or len(layers) < len(function.own_layers):
+    if artifact is None or len(layers) < len(function.own_layers) or function.dockerfile:
         return []
     specs = {layer.name: layer for layer in workspace.layers}
     beside = [module for name in function.own_layers if name in specs for module in _modules(specs[name], workspace)]
     own = _modules(function, workspace)
     known = {module.name: module for module in (*beside, *own)}
     roots = [module for module in own if not is_test(module.file.path)]
-    return _walk(roots, known, space_of(artifact, layers, function.target.runtime), function.target.runtime)
+    runtime = function.target.runtime
+    return _walk(roots, known, space_of(artifact, layers, runtime, beyond.modules), runtime)
 
 
 def _layer_gaps(layer: LayerSpec, runtime: Runtime, workspace: Workspace, build: Build) -> list[_Gap]:
@@ -203,13 +206,13 @@ def _prefixes(name: str) -> Iterator[str]:
     return (".".join(parts[:count]) for count in range(1, len(parts) + 1))
 
 
-def _may_be_unseen(function: FunctionSpec, missing: str, build: Build) -> tuple[str, ...]:
-    """Return the foreign layers that may hold ``missing``; none if what the zip has of it shuts them out."""
-    arns = function.foreign_layers
+def _may_be_unseen(function: FunctionSpec, missing: str, build: Build, beyond: Beyond) -> tuple[str, ...]:
+    """Return what nobody looked into that may hold ``missing``; nothing if what the zip has of it shuts that out."""
+    arns = beyond.unseen
     artifact = build.functions.get(function.name)
     if not arns or not artifact or missing.startswith("."):
         return ()
-    zip_alone = space_of(artifact, (), function.target.runtime)
+    zip_alone = space_of(artifact, (), function.target.runtime, beyond.modules)
     above = zip_alone.found(missing.rpartition(".")[0]) if "." in missing else None
     return () if above and above.kind > Kind.FOLDER else arns
 
@@ -224,9 +227,9 @@ def _grouped(gaps: Iterable[_Gap]) -> list[tuple[str, list[_Gap]]]:
     return sorted(groups.items())
 
 
-def _problem(function: FunctionSpec, missing: str, alike: Sequence[_Gap], build: Build) -> Problem:
+def _problem(function: FunctionSpec, missing: str, alike: Sequence[_Gap], build: Build, beyond: Beyond) -> Problem:
     runtime = function.target.runtime
-    space = space_of(build.functions[function.name], build.layers_of(function), runtime)
+    space = space_of(build.functions[function.name], build.layers_of(function), runtime, beyond.modules)
     why = alike[0].why or _story(missing, runtime) or _near(missing, alike[0].wanted, space)
     return Problem(
         subject=function.identity,

@@ -14,10 +14,10 @@ ADDED_ENVIRONMENT_BYTES = 256
 
 
 def layer_count(workspace: Workspace, _build: Build, _store: Store) -> Iterator[Problem]:
-    """Refuse more layers than Lambda merges."""
+    """Refuse more layers than Lambda merges; in an image they are files like all others."""
     for function in workspace.functions:
         count = len(function.layers)
-        if count > quotas.LAYERS:
+        if count > quotas.LAYERS and not function.is_image:
             yield Problem(
                 subject=function.identity,
                 message=f"expected at most {quotas.LAYERS} layers, got {count}: {', '.join(function.layers)}",

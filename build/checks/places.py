@@ -5,7 +5,7 @@ has what is below it; folders without ``__init__`` count together, and only wher
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
@@ -122,13 +122,18 @@ class Space:
         return max(holders, key=lambda found: found.kind > Kind.FOLDER, default=None)
 
 
-def space_of(function: Artifact | None, layers: Iterable[Artifact], runtime: Runtime) -> Space:
-    """Return what code in ``function`` with ``layers`` can import; without a function, code in the layers."""
+def space_of(
+    function: Artifact | None, layers: Iterable[Artifact], runtime: Runtime, brought: Collection[str] = BUNDLED
+) -> Space:
+    """Return what code in ``function`` with ``layers`` can import; without a function, code in the layers.
+
+    ``brought`` are the top-level modules that it finds besides them and the standard library.
+    """
     zips = tuple(layer.path for layer in layers)
     # The order of Lambda's bootstrap, which build/local/runtime/bootstrap.py follows.
     above = [Place(zips, folder) for folder in (f"python/lib/{runtime}/site-packages/", "python/")] if zips else []
     places = (*([Place((function.path,), "")] if function else []), *above)
-    outside = BUNDLED | stdlib_of(runtime.minor)
+    outside = stdlib_of(runtime.minor).union(brought)
     if any(place.get("_distutils_hack") for place in places):  # setuptools: a .pth of it brings distutils back
         outside |= {"distutils"}
     return Space(places, outside)

@@ -13,7 +13,7 @@ NEWEST_RUNTIME = Runtime(13)
 
 def runtime_unknown(workspace: Workspace, _build: Build, _store: Store) -> Iterator[Problem]:
     """Warn of runtimes that AWS offers and the provider refuses."""
-    runtimes = {spec.identity: (spec.target.runtime,) for spec in workspace.functions}
+    runtimes = {spec.identity: (spec.target.runtime,) for spec in workspace.functions if not spec.is_image}
     for identity, wanted in {**runtimes, **{layer.identity: layer.runtimes for layer in workspace.layers}}.items():
         unknown = ", ".join(str(runtime) for runtime in wanted if runtime > NEWEST_RUNTIME)
         if unknown:

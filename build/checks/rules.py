@@ -7,16 +7,31 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from build.checks import binaries, handlers, imports, limits, modules, provider, secrets, sizes, sources
+from build.checks import (
+    binaries,
+    dockerfiles,
+    handlers,
+    image_files,
+    image_layers,
+    images,
+    imports,
+    limits,
+    modules,
+    provider,
+    secrets,
+    sizes,
+    sources,
+)
 from build.checks.distributions import files_about_distributions
 from build.checks.problem import Rule
 from build.digest import Digest
 from build.model import Build, Finding, FunctionSpec, Severity, Spec, Workspace
+from build.options import DOCKERFILE
 from build.packaging.sources import env_files
 from build.store.objects import Store
 
-_WORDS = ("http.py", "model.py", "options.py", "triggers.py")
-_ROOMS = ("checks", "packaging", "wheels", "zips", "project", "rules", *_WORDS)
+_WORDS = ("http.py", "image.py", "model.py", "options.py", "triggers.py")
+_ROOMS = ("checks", "images", "packaging", "wheels", "zips", "project", "rules", *_WORDS)
 """Of the library: the code that findings follow from."""
 
 
@@ -60,6 +75,21 @@ RULES = (
     Row("startup-code", Severity.WARNING, sources.startup_code),
     Row("secret", Severity.ERROR, secrets.secret),
     Row("key-file", Severity.WARNING, secrets.key_file),
+    Row("image-manifest", Severity.ERROR, images.manifest),
+    Row("image-history", Severity.ERROR, images.history),
+    Row("image-architecture", Severity.ERROR, images.architecture),
+    Row("image-command", Severity.ERROR, images.command),
+    Row("image-size", Severity.ERROR, images.size),
+    Row("image-unseen", Severity.WARNING, image_files.unseen),
+    Row("image-folders", Severity.ERROR, image_files.folders),
+    Row("image-compression", Severity.ERROR, image_files.compression),
+    Row("image-members", Severity.WARNING, image_files.members),
+    Row("image-closed", Severity.ERROR, image_files.closed),
+    Row("image-handler", Severity.ERROR, image_files.handler),
+    Row("image-client", Severity.ERROR, image_files.runtime_client),
+    Row("image-glibc", Severity.ERROR, image_files.glibc),
+    Row("image-secret", Severity.ERROR, image_files.secret),
+    Row("dockerfile-unpinned", Severity.WARNING, dockerfiles.unpinned),
 )
 
 
@@ -72,8 +102,9 @@ def check(workspace: Workspace, build: Build, store: Store) -> tuple[Finding, ..
     """
     modules.forget()
     secrets.forget()
+    image_layers.forget()
     narrowed = [(spec, *_narrowed(spec, workspace, build)) for spec in workspace.specs]
-    keys = {spec.identity: _key(spec, around, held) for spec, around, held in narrowed}
+    keys = {spec.identity: _key(spec, around, held, store) for spec, around, held in narrowed}
     known = store.recall_each("findings", [key for key in keys.values() if key], _read)
     findings: list[Finding] = []
     for spec, around, held in narrowed:
@@ -109,12 +140,14 @@ def _narrowed(spec: Spec, workspace: Workspace, build: Build) -> tuple[Workspace
     layers = tuple(layer for layer in workspace.layers if layer.name in names)
     held = {each.name: build.functions[each.name] for each in functions if each.name in build.functions}
     merged = {place: artifact for place, artifact in build.layers.items() if place[0] in names}
-    return replace(workspace, functions=functions, layers=layers), Build(functions=held, layers=merged)
+    made = {each.name: build.images[each.name] for each in functions if each.name in build.images}
+    return replace(workspace, functions=functions, layers=layers), Build(functions=held, layers=merged, images=made)
 
 
-def _key(spec: Spec, workspace: Workspace, build: Build) -> Digest | None:
+def _key(spec: Spec, workspace: Workspace, build: Build, store: Store) -> Digest | None:
     """Return the digest of all that the findings about ``spec`` follow from; None before it is built."""
-    if spec.identity not in {artifact.identity for artifact in build.artifacts}:
+    built = {artifact.identity for artifact in build.artifacts} | {f"functions/{name}" for name in build.images}
+    if spec.identity not in built:
         return None
     specs = [repr(replace(each, folder=Path(each.identity))) for each in workspace.specs]
     files = [
@@ -126,7 +159,11 @@ def _key(spec: Spec, workspace: Workspace, build: Build) -> Digest | None:
     settings = [workspace.name, repr(workspace.env), sorted(workspace.layer_sizes.items())]
     beside = [[path.name, Digest.of_file(path).hex] for path in files_about_distributions(spec.folder)]
     beside += [[path, ""] for path in env_files(spec.folder / "src")]
-    return Digest.of_bytes(json.dumps([_code(), spec.identity, settings, specs, files, artifacts, beside]).encode())
+    if (spec.folder / DOCKERFILE).is_file():
+        beside.append([DOCKERFILE, Digest.of_file(spec.folder / DOCKERFILE).hex])
+    images = [image_layers.told(each, build.images[each.name], store) for each in workspace.functions if build.images]
+    told = [_code(), spec.identity, settings, specs, files, artifacts, beside, images]
+    return Digest.of_bytes(json.dumps(told).encode())
 
 
 @cache

@@ -7,7 +7,7 @@ itself or on the one above.
 import re
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from build.checks.modules import files_of
 from build.checks.problem import Problem
@@ -16,7 +16,7 @@ from build.packaging.sources import SourceFile
 from build.store.objects import Store
 
 _ALLOWED = b"slipway: allow-secret"
-_MOST_BYTES = 5_000_000
+MOST_BYTES = 5_000_000
 """Larger files are data, and are judged by their name alone."""
 _BINARY_BYTES = 8192
 """A NUL among so many first bytes makes a file a binary one, as git has it."""
@@ -100,22 +100,25 @@ def key_file(workspace: Workspace, _build: Build, _store: Store) -> Iterator[Pro
             )
 
 
-def _secrets(file: SourceFile) -> tuple[tuple[str, int], ...]:
-    name = PurePosixPath(file.path).name
-    return _found(file.place, name in _LOGINS, name in _PRIVATE_KEYS)
+def secrets_in(path: str, data: bytes) -> tuple[tuple[str, int], ...]:
+    """Return what is found in the file ``path``, and on which lines.
 
-
-@cache
-def _found(place: Path, is_login: bool, is_key: bool) -> tuple[tuple[str, int], ...]:
-    """Return what is found in a file, and on which lines."""
-    with place.open("rb") as stream:
-        data = stream.read(_MOST_BYTES + 1)
-    if len(data) > _MOST_BYTES or b"\0" in data[:_BINARY_BYTES]:
+    ``data`` is its content, at least `MOST_BYTES` and one more of it: larger files are judged by their name alone.
+    """
+    name = PurePosixPath(path).name
+    is_login, is_key = name in _LOGINS, name in _PRIVATE_KEYS
+    if len(data) > MOST_BYTES or b"\0" in data[:_BINARY_BYTES]:
         return (("a private key", 1),) if is_key else ()
     found = tuple(_matches(data))
     if not found and data.strip() and _ALLOWED not in data and (is_login or is_key):
         found = (("a file of logins" if is_login else "a private key", 1),)
     return found
+
+
+@cache
+def _secrets(file: SourceFile) -> tuple[tuple[str, int], ...]:
+    with file.place.open("rb") as stream:
+        return secrets_in(file.path, stream.read(MOST_BYTES + 1))
 
 
 def _matches(data: bytes) -> Iterator[tuple[str, int]]:
@@ -139,4 +142,4 @@ def _is_key_store(path: str) -> bool:
 
 def forget() -> None:
     """Read every file anew."""
-    _found.cache_clear()
+    _secrets.cache_clear()

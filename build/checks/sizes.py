@@ -15,10 +15,11 @@ _EMPTY_ZIP_BYTES = 22
 """Of the record that ends a zip, which alone is left of one that holds nothing: PKWARE APPNOTE 6.3, 4.3.16."""
 
 
-def empty_artifact(_workspace: Workspace, build: Build, _store: Store) -> Iterator[Problem]:
+def empty_artifact(workspace: Workspace, build: Build, _store: Store) -> Iterator[Problem]:
     """Refuse a zip without files: Lambda answers "Uploaded file must be a non-empty zip"."""
+    images = {function.identity for function in workspace.functions if function.is_image}
     for artifact in build.artifacts:
-        if artifact.size_bytes == _EMPTY_ZIP_BYTES:
+        if artifact.size_bytes == _EMPTY_ZIP_BYTES and artifact.identity not in images:
             yield Problem(
                 subject=artifact.identity,
                 message="expected at least one file, got an empty zip: src/ holds none, and no distribution is locked",
@@ -86,8 +87,8 @@ def layer_too_large(workspace: Workspace, build: Build, _store: Store) -> Iterat
 
 
 def _parts(function: FunctionSpec, build: Build) -> tuple[Artifact, ...]:
-    """Return the function's artifact and its layers'; nothing before it is built."""
-    if function.name not in build.functions:
+    """Return the function's artifact and its layers'; nothing before it is built, nor of an image."""
+    if function.is_image or function.name not in build.functions:
         return ()
     return (build.functions[function.name], *build.layers_of(function))
 

@@ -22,11 +22,12 @@ LARGE_BYTES = 5_000_000
 MOST_ALONE = 6
 """Layers of large packages in one part: each is a request or two at every push, and Lambda's dedup needs none."""
 _NOTE = "layer"
+_ZIPS = "image"
 
 
 def content_of(made: Assembled, store: Store, pull: Callable[[Blob], Path]) -> Callable[[Blob], Path]:
     """Return what gives the file of a layer or the config: from ``store``, made again, or of the base, pulled."""
-    below = set(made.base.layers)
+    below = set(made.base.layers) if made.base else set()
     wanted = made.image.config_blob
 
     def found(blob: Blob) -> Path:
@@ -59,16 +60,26 @@ def layers_of(part: Part, store: Store) -> tuple[Layer, ...]:
 def make_layers(part: Part, store: Store) -> tuple[Layer, ...]:
     """Make the layers of ``part``, put their bytes into ``store``, and remember what they are."""
     made = []
-    for tree in split(tree_of(part)):
+    for package, tree in split(tree_of(part)):
         with store.scratch() as folder:
             layer = write_layer(tree, part.folder, folder / "layer")
             if not untouched(store.blob(layer.digest), layer.size_bytes):
                 store.keep(folder / "layer", store.blob(layer.digest))
-        made.append(layer)
-    store.remember(
-        _NOTE, part.key, [[str(each.digest), each.size_bytes, str(each.diff_id), each.unpacked_bytes] for each in made]
-    )
+        made.append(layer._replace(title=package or part.title))
+    rows = [[str(each.digest), each.size_bytes, str(each.diff_id), each.unpacked_bytes, each.title] for each in made]
+    store.remember(_NOTE, part.key, rows)
     return tuple(made)
+
+
+def remember_zips(image: Image, zips: Sequence[Digest], store: Store) -> None:
+    """Remember what ``image`` was made of: the zip of the code, and those of its Lambda layers."""
+    if zips_of(image.digest, store) != tuple(zips):
+        store.remember(_ZIPS, image.digest, list(map(str, zips)))
+
+
+def zips_of(image: Digest, store: Store) -> tuple[Digest, ...]:
+    """Return what the image with this digest was made of, as far as anybody knows: nothing, or the code's zip first."""
+    return store.recall(_ZIPS, image, lambda note: tuple(map(Digest.parse, note))) or ()
 
 
 def tree_of(part: Part) -> Tree:
@@ -77,18 +88,18 @@ def tree_of(part: Part) -> Tree:
     return tuple(sorted(Entry(*member[:6], part.archive, member[6], "") for member in members))
 
 
-def split(tree: Tree) -> Iterator[Tree]:
-    """Yield ``tree`` in layers: large packages alone, sorted by name, then all the rest."""
+def split(tree: Tree) -> Iterator[tuple[str, Tree]]:
+    """Yield ``tree`` in layers: large packages alone, by their names, then all the rest, which has none."""
     packages: dict[str, list[Entry]] = {}
     for entry in tree:
         packages.setdefault(_package(entry.path), []).append(entry)
     sizes = {name: sum(entry.compressed_bytes for entry in entries) for name, entries in packages.items()}
     large = sorted((name for name in packages if name and sizes[name] >= LARGE_BYTES), key=lambda name: -sizes[name])
     alone = sorted(large[:MOST_ALONE])
-    yield from (tuple(packages.pop(name)) for name in alone)
+    yield from ((name, tuple(packages.pop(name))) for name in alone)
     rest = tuple(sorted(entry for entries in packages.values() for entry in entries))
     if rest:
-        yield rest
+        yield "", rest
 
 
 def key_of(*words: object) -> Digest:
@@ -97,10 +108,13 @@ def key_of(*words: object) -> Digest:
 
 
 def _package(path: str) -> str:
-    """Return the top folder of ``path``, or in a Lambda layer the one below ``python``; empty for a file there."""
+    """Return the top folder of ``path``, or in a Lambda layer the one below ``python``; empty for a file there.
+
+    Shared libraries that auditwheel puts beside a package belong to it: ``numpy.libs`` to ``numpy``.
+    """
     folders = path.split("/")[:-1]
     below = folders[1:] if folders[:1] == ["python"] else folders
-    return below[0] if below else ""
+    return below[0].removesuffix(".libs") if below else ""
 
 
 def _kept(data: bytes, store: Store) -> Path:
@@ -111,6 +125,6 @@ def _kept(data: bytes, store: Store) -> Path:
 
 def _read(note: list[list[object]]) -> tuple[Layer, ...]:
     return tuple(
-        Layer(Digest.parse(str(digest)), int(str(size)), Digest.parse(str(diff_id)), int(str(unpacked)))
-        for digest, size, diff_id, unpacked in note
+        Layer(Digest.parse(str(digest)), int(str(size)), Digest.parse(str(diff_id)), int(str(unpacked)), str(title))
+        for digest, size, diff_id, unpacked, title in note
     )

@@ -8,10 +8,12 @@ seconds takes one. Each stream's own last block is told not to be the last, and 
 import hashlib
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
+
+import deflate
 
 from build.digest import Digest
 from build.errors import InputError
@@ -25,6 +27,7 @@ FORMAT = 1
 
 _HEAD = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 """Of the gzip member: deflate, no time, no name, no system (RFC 1952)."""
+_LEVEL = 6
 _MOST_STORED = 0xFFFF
 _PIECE_BYTES = 1 << 20
 _ZEROS = re.compile(rb"(\0{4,})")
@@ -47,6 +50,23 @@ def write_layer(tree: Tree, folder: str, path: Path) -> Layer:
                 writer.header(folder_header(parent))
             writer.header(file_header(entry.path, entry.size_bytes, executable=entry.executable))
             writer.content(entry)
+        return writer.end()
+
+
+def write_tar(pieces: Iterable[bytes], path: Path) -> Layer:
+    """Write a tar, given in ``pieces`` of any size and without what ends it, as a layer to ``path``.
+
+    Here everything is compressed, by libdeflate, so that the same tar gives the same layer everywhere.
+    """
+    with path.open("wb") as stream:
+        writer, held = _Writer(stream), bytearray()
+        for piece in pieces:
+            held += piece
+            while len(held) >= _PIECE_BYTES:
+                writer.packed(bytes(held[:_PIECE_BYTES]))
+                del held[:_PIECE_BYTES]
+        if held:
+            writer.packed(bytes(held))
         return writer.end()
 
 
@@ -102,6 +122,15 @@ class _Writer:
         self._crc32 = joined(self._crc32, crc32, size_bytes)
         self._unpacked_bytes += size_bytes
         self._due = bytes(padding(size_bytes))
+
+    def packed(self, data: bytes) -> None:
+        """Add ``data``, a piece of a tar, compressed."""
+        self._settle()
+        self._diff_id.update(data)
+        self._crc32 = zlib.crc32(data, self._crc32)
+        self._unpacked_bytes += len(data)
+        packed = bytes(deflate.deflate_compress(data, _LEVEL))
+        self._spliced(packed, *self._inflater.inflate(packed, lambda _: None))
 
     def end(self) -> Layer:
         """Write the end of the tar and of the gzip member."""

@@ -40,7 +40,7 @@ def put_on(base: Image, layers: Sequence[Layer], *, command: Sequence[str], sett
         "created": _CREATED,
         "config": {**base.settings, **settings, "Cmd": list(command)},
         "rootfs": {"type": "layers", "diff_ids": [*map(str, base.diff_ids), *(str(each.diff_id) for each in layers)]},
-        "history": [*_history(told.get("history") or [], below), *({"created": _CREATED} for _ in layers)],
+        "history": [*_history(told.get("history") or [], below), *map(_step, layers)],
     }
     for private in ("container", "container_config", "docker_version", "id", "parent"):  # of whoever made the base
         config.pop(private, None)
@@ -57,6 +57,12 @@ def put_on(base: Image, layers: Sequence[Layer], *, command: Sequence[str], sett
     return Image(_json(manifest), body)
 
 
+def scratch(architecture: str) -> Image:
+    """Return an image without layers and settings, to be `put_on`; ``architecture`` as images call it."""
+    config = {"architecture": architecture, "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}
+    return Image(_json({"mediaType": OCI, "layers": []}), _json(config))
+
+
 def as_oci(image: Image) -> Image:
     """Return ``image`` in OCI's words, layers and config as they are: layouts take no others. Its digest is another."""
     if image.media_type == OCI:
@@ -65,6 +71,10 @@ def as_oci(image: Image) -> Image:
     config = {**said["config"], "mediaType": CONFIGS[OCI]}
     layers = [{**each, "mediaType": LAYERS[OCI]} for each in said["layers"]]
     return Image(_json({**said, "mediaType": OCI, "config": config, "layers": layers}), image.config)
+
+
+def _step(layer: Layer) -> Mapping[str, Any]:
+    return {"created": _CREATED, **({"created_by": layer.title} if layer.title else {})}
 
 
 def _history(rows: Sequence[Mapping[str, Any]], layers: int) -> list[Mapping[str, Any]]:

@@ -37,6 +37,8 @@ class Cloud:
     """``http://127.0.0.1:<port>``; for AWS_ENDPOINT_URL."""
     pid: int
     log: Path
+    registry: str = ""
+    """HOST:PORT of its registry for images; empty without one (see `build.local.images`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,9 @@ def ensure(root: Path, *, on_progress: Callable[[str], None] | None = None) -> t
 
 def stop(root: Path) -> Cloud | None:
     """End the embedded cloud of ``root`` and return what it was; None if there was none."""
+    from build.local.images import depot_of, end_left_over
+
+    end_left_over(depot_of(root, "").folder)
     announced = _announced(root)
     if announced is None:
         return None
@@ -159,9 +164,10 @@ def _announced(root: Path) -> _Announced | None:
     local = _local(root)
     try:
         told = json.loads((local / "cloud.json").read_text("utf-8"))
-        cloud = Cloud(endpoint=str(told["endpoint"]), pid=int(told["pid"]), log=local / "cloud.log")
+        registry = str(told.get("registry", ""))
+        cloud = Cloud(endpoint=str(told["endpoint"]), pid=int(told["pid"]), log=local / "cloud.log", registry=registry)
         return _Announced(cloud, str(told["nonce"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (AttributeError, OSError, ValueError, KeyError, TypeError):
         return None
 
 

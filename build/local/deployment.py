@@ -16,22 +16,41 @@ class LogFormat(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """What an image runs as: the root that its process sees, and the process."""
+
+    root: Path
+    command: tuple[str, ...]
+    """Entry point and its arguments."""
+    workdir: str
+    environment: Mapping[str, str]
+    """The image's own variables."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
     """One version of a function, ready to run: its code and layers lie unpacked on disk."""
 
     function_name: str
     version: str
     """``$LATEST`` or a number."""
-    runtime: Runtime
+    runtime: Runtime | None
+    """None with a `container`, which brings its own."""
     handler: str
     task_root: Path
     """What Lambda mounts at /var/task."""
     opt: Path | None = None
     """The layers, merged: what Lambda mounts at /opt."""
+    container: Container | None = None
+    """Of an image that runs in a sandbox; then handler, task_root and opt are of no account."""
+    note: str = ""
+    """What is not as on Lambda; a line of the log of every environment."""
     environment: Mapping[str, str] = field(default_factory=dict)
     timeout_s: int = 3
     memory_mb: int = 128
     """Shown to the function; the embedded cloud does not enforce it."""
+    ephemeral_storage_mb: int = 512
+    """Size of /tmp in a sandbox."""
     log_group: str
     log_format: LogFormat = LogFormat.TEXT
     log_level: str | None = None
@@ -47,6 +66,17 @@ class Deployment:
         return f"arn:aws:lambda:{self.region}:{self.account_id}:function:{self.function_name}"
 
 
+class Ending(StrEnum):
+    """What became of an invocation."""
+
+    SUCCESS = "success"
+    ERROR = "error"
+    """The function said that it failed."""
+    TIMEOUT = "timeout"
+    BROKEN = "broken"
+    """The function had no say: it did not start, ended, or answered more than it may."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """How one invocation ended."""
@@ -55,6 +85,7 @@ class Outcome:
     """JSON: what the handler returned, or ``errorMessage`` and ``errorType``."""
     error: str | None
     """``Unhandled`` when the function failed, timed out or crashed."""
+    ending: Ending
     log_tail: str
     """The last 4 KiB of what the invocation logged."""
     request_id: str

@@ -1,8 +1,8 @@
 """One execution environment: a worker, its temporary folder, and Lambda's rules for what happens in it.
 
-What is not isolated yet: code sees the host's file system, `/tmp` included (`TMPDIR` and `HOME` lead to a folder of its
-own), may write into its task root, and is not held to its memory. A sandbox is a prefix to the worker's command line
-(`_command`) and needs nothing else changed.
+What is not isolated yet: code of a zip sees the host's file system, `/tmp` included (`TMPDIR` and `HOME` lead to a
+folder of its own), may write into its task root, and nothing is held to its memory. An image runs in a sandbox, which
+is a prefix to the worker's command line and needs nothing else changed.
 """
 
 import json
@@ -16,11 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from build.local import function_logs, runtime_bundle
-from build.local.deployment import Deployment, LogFormat, LogLine, LogSink, Outcome
+from build.local import function_logs, runtime_bundle, sandbox
+from build.local.deployment import Deployment, Ending, LogFormat, LogLine, LogSink, Outcome
 from build.local.function_logs import Report
 from build.local.runtime_api import Request
-from build.local.variables import worker_variables
+from build.local.variables import container_variables, worker_variables
 from build.local.worker import Exited, Worker
 from build.project.interpreters import interpreter_of
 
@@ -51,7 +51,7 @@ class _Ending:
     """How the worker left an invocation."""
 
     payload: bytes
-    status: str = "success"
+    how: Ending = Ending.SUCCESS
     error_type: str | None = None
     fatal: bool = False
     """The environment is of no more use."""
@@ -94,8 +94,9 @@ class ExecutionEnvironment:
         ending: _Ending | None = None
         began = time.monotonic()
         if cold:
-            runtime_bundle.ensure(self._root, self._deployment.runtime)  # before the clock starts: it may download
-            self._log(*self._platform.init())
+            if self._deployment.runtime:
+                runtime_bundle.ensure(self._root, self._deployment.runtime)  # before the clock starts: it may download
+            self._log(*self._platform.init(), *filter(None, [self._deployment.note]))
             ending, init_ms = self._initialise(invocation)
         if init_ms is not None:
             began = time.monotonic()
@@ -103,7 +104,7 @@ class ExecutionEnvironment:
         ending = ending or self._run(invocation, began + self._deployment.timeout_s)
         elapsed_ms = (time.monotonic() - began) * 1000
         limit_ms = self._deployment.timeout_s * 1000.0
-        duration_ms = limit_ms if ending.status == "timeout" else elapsed_ms
+        duration_ms = limit_ms if ending.how is Ending.TIMEOUT else elapsed_ms
         return self._reported(invocation, ending, cold=cold, init_ms=init_ms, duration_ms=duration_ms)
 
     def kill(self) -> None:
@@ -142,7 +143,7 @@ class ExecutionEnvironment:
                 self._worker.answer(202, {})
                 payload = json.dumps({**_told(said.body), "requestId": invocation.request_id}).encode()
                 kind = said.headers.get("lambda-runtime-function-error-type", "Runtime.Unknown")
-                return _Ending(payload=payload, status="error", error_type=kind, fatal=True)
+                return _Ending(payload=payload, how=Ending.BROKEN, error_type=kind, fatal=True)
             case _:
                 return self._broken(said, invocation)
 
@@ -161,14 +162,14 @@ class ExecutionEnvironment:
         worker.answer(202, {})
         if said.path.endswith("/error"):
             kind = said.headers.get("lambda-runtime-function-error-type")
-            return _Ending(payload=said.body, status="error", error_type=kind)
+            return _Ending(payload=said.body, how=Ending.ERROR, error_type=kind)
         if len(said.body) > MAX_RESPONSE_BYTES:
             kind = "Function.ResponseSizeTooLarge"
             message = (
                 f"Response payload size ({len(said.body)} bytes) exceeded maximum allowed payload size "
                 f"({MAX_RESPONSE_BYTES} bytes)."
             )
-            return _Ending(payload=_error(message, kind), status="error", error_type=kind)
+            return _Ending(payload=_error(message, kind), how=Ending.BROKEN, error_type=kind)
         return _Ending(payload=said.body)
 
     def _hear(self, worker: Worker, deadline: float) -> Request | Exited | None:
@@ -183,14 +184,15 @@ class ExecutionEnvironment:
         """Lambda's words for a worker that ended, or that took too long; then it is ended."""
         assert self._worker
         if isinstance(said, Exited):
-            message = f"RequestId: {invocation.request_id} Error: {said.reason}"
+            ended = Exited(sandbox.exit_code(said.code)) if self._deployment.container else said
+            message = f"RequestId: {invocation.request_id} Error: {ended.reason}"
             payload = _error(message, "Runtime.ExitError")
-            ending = _Ending(payload=payload, status="error", error_type="Runtime.ExitError", fatal=True)
+            ending = _Ending(payload=payload, how=Ending.BROKEN, error_type="Runtime.ExitError", fatal=True)
             line = f"{message}\nRuntime.ExitError"
         else:
             limit = f"{self._deployment.timeout_s:.2f} seconds"
             line = f"{function_logs.timestamp()} {invocation.request_id} Task timed out after {limit}"
-            ending = _Ending(payload=json.dumps({"errorMessage": line}).encode(), status="timeout", fatal=True)
+            ending = _Ending(payload=json.dumps({"errorMessage": line}).encode(), how=Ending.TIMEOUT, fatal=True)
         self._log(*self._worker.printed())
         if self._deployment.log_format is LogFormat.TEXT:
             self._log(line)
@@ -209,13 +211,14 @@ class ExecutionEnvironment:
             duration_ms=duration_ms,
             init_ms=init_ms,
             max_memory_mb=memory,
-            status=ending.status,
+            status="error" if ending.how is Ending.BROKEN else ending.how,
             error_type=ending.error_type,
         )
         self._log(*self._platform.end(report))
         return Outcome(
             payload=ending.payload,
-            error=None if ending.status == "success" else "Unhandled",
+            error=None if ending.how is Ending.SUCCESS else "Unhandled",
+            ending=ending.how,
             log_tail=function_logs.tail_of(self._tail),
             request_id=invocation.request_id,
             cold=cold,
@@ -239,21 +242,27 @@ class ExecutionEnvironment:
         return headers
 
     def _started(self) -> Worker:
-        python = interpreter_of(self._deployment.runtime)
+        self._asked = False
+        deployment, container, runtime = self._deployment, self._deployment.container, self._deployment.runtime
+        if container:
+            said = container_variables(deployment, container, log_stream=self._stream, endpoint=self._endpoint)
+            place = sandbox.Sandbox(
+                binds=[(container.root, "/")], workdir=container.workdir, temporary_mb=deployment.ephemeral_storage_mb
+            )
+            told = {name: value for name, value in said.items() if name not in sandbox.kept_out(said)}
+            return Worker(place.command(container.command, said), environment=told, cwd=container.root)
+        assert runtime, "without a container there is one"
+        python = interpreter_of(runtime)
         variables = worker_variables(
-            self._deployment,
+            deployment,
             python=python,
-            runtime_folder=runtime_bundle.ensure(self._root, self._deployment.runtime),
+            runtime_folder=runtime_bundle.ensure(self._root, runtime),
             temporary=self._temporary,
             log_stream=self._stream,
             endpoint=self._endpoint,
         )
-        self._asked = False
-        return Worker(self._command(python), environment=variables, cwd=self._deployment.task_root)
-
-    def _command(self, python: Path) -> list[str]:
-        opt = str(self._deployment.opt or "")
-        return [str(python), "-S", "-B", str(_BOOTSTRAP), str(os.getpid()), opt]
+        command = [str(python), "-S", "-B", str(_BOOTSTRAP), str(os.getpid()), str(deployment.opt or "")]
+        return Worker(command, environment=variables, cwd=deployment.task_root)
 
     def _log(self, *messages: str) -> None:
         if messages:

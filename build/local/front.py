@@ -109,7 +109,7 @@ class Front:
 
     def _wait(self, name: FunctionName, event: bytes, environ: Environ, request_id: str) -> Response:
         headers = {"x-amzn-RequestId": request_id, "Content-Type": "application/json"}
-        context = _client_context(environ)
+        context = client_context(environ)
         answered = self._invoker.invoke(name, event, request_id=request_id, client_context=context)
         outcome = answered.outcome
         headers["X-Amz-Executed-Version"] = answered.version
@@ -141,7 +141,8 @@ def _qualifier(environ: Environ) -> str | None:
     return given[0] if given else None
 
 
-def _client_context(environ: Environ) -> str | None:
+def client_context(environ: Environ) -> str | None:
+    """Return the client context of a request, as JSON; None without one that can be read."""
     try:
         return base64.b64decode(environ.get("HTTP_X_AMZ_CLIENT_CONTEXT", "")).decode() or None
     except (binascii.Error, UnicodeDecodeError):

@@ -85,14 +85,14 @@ class PlatformLog:
         self._deployment = deployment
 
     def init(self) -> list[str]:
-        """Return the lines written when an environment starts."""
+        """Return the lines written when an environment starts: of an image's runtime, Lambda says nothing."""
         runtime = self._deployment.runtime
         if self._deployment.log_format is LogFormat.TEXT:
-            return [f"INIT_START Runtime Version: python:{runtime.version}"]
+            return [f"INIT_START Runtime Version: python:{runtime.version}"] if runtime else []
         record = {
             "initializationType": "on-demand",
             "phase": "init",
-            "runtimeVersion": f"python:{runtime.version}",
+            **({"runtimeVersion": f"python:{runtime.version}"} if runtime else {}),
             "functionName": self._deployment.function_name,
             "functionVersion": self._deployment.version,
         }

@@ -19,14 +19,16 @@ from typing import Any
 
 from build import process
 from build.digest import Digest
-from build.local import runtime_bundle, unpack
+from build.images.assembled import zips_of
+from build.local import runtime_bundle
+from build.local.built import zip_deployment
 from build.local.deployment import Deployment
 from build.local.variables import worker_variables
 from build.model import Architecture, Build, FunctionSpec, Runtime, Target, Workspace
 from build.process import Completed
 from build.project.interpreters import interpreter_of
 from build.project.profiles import host_architecture
-from build.release.handoff import environment_of
+from build.release.handoff import artifact_of
 from build.rules.arns import FOREIGN_LAYER
 from build.store.objects import Store
 
@@ -115,7 +117,13 @@ def code_of_release(function: FunctionSpec, row: Mapping[str, Any], store: Store
         return None
     own = [layer for layer in then["layers"] if not layer.startswith(FOREIGN_LAYER)]
     layers = tuple(Digest(handoff["layers"][layer]["artifact"]["digest_hex"]) for layer in own)
-    digest = Digest(then["artifact"]["digest_hex"])
+    artifact = artifact_of(then)
+    if artifact is None:
+        return None
+    digest = Digest(artifact["digest_hex"])
+    if then.get("image_uri"):
+        digest, *in_it = zips_of(digest, store) or (digest,)
+        layers = tuple(in_it)
     if not all(store.artifact(each).is_file() for each in (digest, *layers)):
         return None
     target = Target(Runtime.parse(then["runtime"]), Architecture(then["architecture"]))
@@ -178,24 +186,7 @@ def race(before: Code, after: Code, workspace: Workspace, store: Store, *, until
 
 
 def _deployment(code: Code, workspace: Workspace, store: Store) -> Deployment:
-    def archive(digest: Digest) -> unpack.Archive:
-        return unpack.Archive(digest, store.artifact(digest).read_bytes())
-
-    spec = code.function
-    return Deployment(
-        function_name=workspace.function_name(spec.name),
-        version="$LATEST",
-        runtime=spec.target.runtime,
-        handler=spec.handler,
-        task_root=unpack.task_root(workspace.generated, archive(code.digest)),
-        opt=unpack.opt(workspace.generated, [archive(layer) for layer in code.layers]),
-        environment=environment_of(spec, code.digest),
-        timeout_s=spec.timeout_s,
-        memory_mb=spec.memory_mb,
-        log_group=workspace.log_group(spec.name),
-        region=workspace.env.region,
-        account_id=workspace.env.account_id,
-    )
+    return zip_deployment(code.function, workspace, store, code=code.digest, layers=code.layers)
 
 
 def _run(
@@ -207,6 +198,7 @@ def _run(
     sealed: bool = False,
 ) -> Completed:
     """Run the probe to its end, or a bit beyond ``limit_s``; nothing that it started stays."""
+    assert deployment.runtime, "it is a zip's"
     python = interpreter_of(deployment.runtime)
     with tempfile.TemporaryDirectory(prefix="import-") as folder:
         home, answer, printed = (Path(folder, name) for name in ("home", "answer", "printed"))

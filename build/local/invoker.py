@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,17 @@ from build.digest import Digest
 from build.errors import SlipwayError
 from build.local import unpack
 from build.local.alias_mends import event_invoke_config_of
+from build.local.containers import contained
 from build.local.deployment import Deployment, LogFormat, LogSink, Outcome
 from build.local.execution import MAX_ENVIRONMENTS, Pool, checked
 from build.local.function_names import FunctionName
+from build.local.images import Depot
 from build.local.lambda_mends import logging_config_of
 from build.local.metrics import Metrics
+from build.local.pulled import Images
 from build.local.refusals import MAX_ASYNC_REQUEST_BYTES, NotRunnableError, RefusalError, TooManyRequestsError
 from build.model import Runtime
+from build.options import ImageConfig
 from build.project.profiles import RUNTIMES
 
 ACCOUNT_LIMIT = 1000
@@ -42,9 +46,12 @@ class Answered:
 class Invoker:
     """Runs deployed functions. Any number of threads may call it."""
 
-    def __init__(self, root: Path, *, endpoint: str, sink: LogSink, scratch: Path, metrics: Metrics) -> None:
+    def __init__(
+        self, root: Path, *, endpoint: str, sink: LogSink, scratch: Path, metrics: Metrics, depot: Depot
+    ) -> None:
         self._root = root
         self._metrics = metrics
+        self._images = Images(depot, root / ".artifacts")
         self._endpoint = endpoint
         self._sink = sink
         self._scratch = scratch
@@ -136,7 +143,7 @@ class Invoker:
                 self._running[key] -= 1
 
     def _pool(self, found: Any) -> Pool:
-        deployment = deployment_of(found, self._root / ".artifacts")
+        deployment = deployment_of(found, self._root / ".artifacts", self._images)
         key = (deployment.arn, deployment.version)
         with self._lock:
             old = self._pools.get(key)
@@ -155,36 +162,46 @@ class Invoker:
         return pool
 
 
-def deployment_of(function: Any, generated: Path) -> Deployment:
+def deployment_of(function: Any, generated: Path, images: Images) -> Deployment:
     """Unpack what moto's ``function`` consists of and return it ready to run."""
-    if function.package_type != "Zip":
-        raise NotRunnableError(
-            f"{function.function_name} is a function of package type Image, which this embedded cloud does not run yet",
-            hint='set `package = "zip"` in its function.toml to run it here',
-        )
-    if function.run_time not in map(str, RUNTIMES):
-        raise NotRunnableError(
-            f"{function.function_name} has the runtime {function.run_time}, and this embedded cloud runs Python only",
-            facts=[f"known: {', '.join(map(str, RUNTIMES))}"],
-            hint="set one of these as `runtime` in its function.toml",
-        )
     logging_config = logging_config_of(function)
-    return Deployment(
+    described = Deployment(
         function_name=function.function_name,
         version=str(function.version),
-        runtime=Runtime.parse(function.run_time),
-        handler=function.handler,
-        task_root=unpack.task_root(generated, _archive(function)),
-        opt=unpack.opt(generated, [_archive(layer) for layer in function.layer_versions]),
+        runtime=None,
+        handler="",
+        task_root=generated,
         environment=dict(function.environment_vars),
         timeout_s=int(function.timeout),
         memory_mb=int(function.memory_size),
+        ephemeral_storage_mb=int(function.ephemeral_storage),
         log_group=logging_config["LogGroup"],
         log_format=LogFormat(logging_config["LogFormat"]),
         log_level=logging_config.get("ApplicationLogLevel"),
         system_log_level=logging_config.get("SystemLogLevel"),
         region=function.region,
         account_id=function.account_id,
+    )
+    if function.package_type == "Image":
+        said = function.image_config
+        config = ImageConfig(
+            entry_point=tuple(said.entry_point or ()),
+            command=tuple(said.cmd or ()),
+            working_directory=said.working_directory or None,
+        )
+        return contained(described, *images.of(str(function.code["ImageUri"])), config)
+    if function.run_time not in map(str, RUNTIMES):
+        raise NotRunnableError(
+            f"{function.function_name} has the runtime {function.run_time}, and this embedded cloud runs Python only",
+            facts=[f"known: {', '.join(map(str, RUNTIMES))}"],
+            hint="set one of these as `runtime` in its function.toml",
+        )
+    return replace(
+        described,
+        runtime=Runtime.parse(function.run_time),
+        handler=function.handler,
+        task_root=unpack.task_root(generated, _archive(function)),
+        opt=unpack.opt(generated, [_archive(layer) for layer in function.layer_versions]),
     )
 
 

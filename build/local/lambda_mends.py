@@ -125,6 +125,37 @@ def omit_empty_image_config() -> Iterator[Undo]:
     yield replace(LambdaFunction, "get_configuration", get)
 
 
+def tell_images_apart() -> Iterator[Undo]:
+    """Moto's CodeSha256 of an image is that of its URI's letters, and its ResolvedImageUri has two digests.
+
+    And what is published follows $LATEST to its next image, for both have one dictionary.
+    """
+    from moto.awslambda.models import LambdaFunction
+
+    def set_code(original: Any) -> Any:
+        def _set_function_code(self: Any, updated_spec: dict[str, Any]) -> None:
+            self.code = dict(self.code)
+            original(self, updated_spec)
+            _, _, digest = updated_spec.get("ImageUri", "").partition("@sha256:")
+            if digest:
+                self.code_sha_256 = digest
+
+        return _set_function_code
+
+    def get(original: Any) -> Any:
+        def get_code(self: Any) -> dict[str, Any]:
+            code: dict[str, Any] = original(self)
+            uri = code.get("Code", {}).get("ImageUri", "")
+            if "@" in uri:
+                code["Code"]["ResolvedImageUri"] = uri
+            return code
+
+        return get_code
+
+    yield replace(LambdaFunction, "_set_function_code", set_code)
+    yield replace(LambdaFunction, "get_code", get)
+
+
 def keep_layers_of_functions() -> Iterator[Undo]:
     """Moto forgets a layer version's bytes when it is deleted; on AWS the functions that have it keep it."""
     from moto.awslambda.models import LambdaFunction, get_backend

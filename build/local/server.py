@@ -15,7 +15,10 @@ import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any, Never
+from typing import TYPE_CHECKING, Any, Never
+
+if TYPE_CHECKING:
+    from build.local.images import Depot
 
 HOST = "127.0.0.1"
 WATCH_S = 30.0
@@ -34,11 +37,12 @@ def main(root: Path, nonce: str) -> None:
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     with ExitStack() as stack:
-        server = _server(root, nonce, scratch, stack)
+        server, depot = _server(root, nonce, scratch, stack)
         endpoint = f"http://{HOST}:{server.server_address[1]}"
         threading.Thread(target=_preload, name="preload", daemon=True).start()
         announcement = local / "cloud.json"
-        _announce(announcement, {"endpoint": endpoint, "pid": os.getpid(), "nonce": nonce})
+        told = {"endpoint": endpoint, "pid": os.getpid(), "nonce": nonce, "registry": depot.registry}
+        _announce(announcement, told)
         threading.Thread(target=_leave_when_forgotten, args=(announcement, nonce), name="watch", daemon=True).start()
         with suppress(SystemExit):
             server.serve_forever()
@@ -52,7 +56,10 @@ def _settings() -> None:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
 
 
-def _server(root: Path, nonce: str, scratch: Path, stack: ExitStack) -> Any:
+def _server(root: Path, nonce: str, scratch: Path, stack: ExitStack) -> tuple[Any, "Depot"]:
+    from build.local import images
+
+    ready = stack.enter_context(images.opened(images.depot_of(root, "")))  # it starts while moto is imported
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
 
@@ -68,7 +75,8 @@ def _server(root: Path, nonce: str, scratch: Path, stack: ExitStack) -> Any:
     listener = stack.enter_context(socket.create_server((HOST, 0), backlog=128))
     port = listener.getsockname()[1]
     counted = metrics.Metrics()
-    invoker = Invoker(root, endpoint=f"http://{HOST}:{port}", sink=write, scratch=scratch, metrics=counted)
+    depot = ready()
+    invoker = Invoker(root, endpoint=f"http://{HOST}:{port}", sink=write, scratch=scratch, metrics=counted, depot=depot)
     stack.callback(invoker.close)
     poller = QueuePoller(invoker)
     stack.callback(poller.stop)
@@ -77,7 +85,8 @@ def _server(root: Path, nonce: str, scratch: Path, stack: ExitStack) -> Any:
     stack.enter_context(invoking(invoker, poller.wake))
     front = Front(DomainDispatcherApplication(create_backend_app), invoker, nonce=nonce)
     poller.start()
-    return make_server(HOST, port, front, threaded=True, request_handler=RequestHandler, fd=listener.fileno())
+    server = make_server(HOST, port, front, threaded=True, request_handler=RequestHandler, fd=listener.fileno())
+    return server, depot
 
 
 def _preload() -> None:

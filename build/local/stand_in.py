@@ -27,11 +27,11 @@ from build.zips.spill import Spill
 LABEL = "slipway.stand-in"
 """In the config of such an image, and of all that are made on it: what has it is for the embedded cloud alone."""
 
-_FORMAT = 1
+_FORMAT = 2
 _NOTE = "stand-in"
 _RUNTIME = Path(__file__).parent / "runtime"
 _STDLIB = "import sysconfig; print(sysconfig.get_path('stdlib'))"
-_LEFT_OUT = frozenset("__pycache__ ensurepip idlelib lib2to3 site-packages test tests tkinter turtledemo".split())
+_LEFT_OUT = frozenset("ensurepip idlelib lib2to3 site-packages test tests tkinter turtledemo".split())
 _UNUSED = re.compile(r"config-|_test|_tkinter|_xxtestfuzz")
 _LIBRARY = re.compile(r"(?:=> )?(/\S+) \(0x")
 _WHEELS_EXPECT = "libdl.so.2 libgcc_s.so.1 libm.so.6 libpthread.so.0 librt.so.1 libstdc++.so.6 libutil.so.1 libz.so.1"
@@ -43,7 +43,7 @@ if [ $# -ne 1 ]; then
   echo "entrypoint requires the handler name to be the first argument" >&2
   exit 142
 fi
-export _HANDLER="$1"
+export _HANDLER="$1" AWS_EXECUTION_ENV=AWS_Lambda_{python}
 exec /var/lang/bin/{python} -S -B /var/runtime/bootstrap.py "$PPID" /opt
 """
 _VARIABLES = {
@@ -80,7 +80,7 @@ def _made(runtime: Runtime, python: Path, bundle: Path, store: Store) -> Image:
     name = f"python{runtime.version}"
     stdlib = Path(process.run([str(python), "-I", "-S", "-c", _STDLIB]).stdout.strip())
     files = {f"var/lang/bin/{name}": python.resolve()}
-    files |= {f"var/lang/lib/{name}/{path}": stdlib / path for path in _below(stdlib)}
+    files |= {f"var/lang/lib/{name}/{path}": stdlib / path for path in _below(stdlib) if "__pycache__/" not in path}
     files |= {f"var/runtime/{path}": bundle / path for path in _below(bundle)}
     files |= {f"var/runtime/{each.name}": each for each in (_RUNTIME / "bootstrap.py", _RUNTIME / "runtime_client.py")}
     files |= {path.lstrip("/"): Path(path) for path in _FILES if Path(path).is_file()}
@@ -94,6 +94,9 @@ def _made(runtime: Runtime, python: Path, bundle: Path, store: Store) -> Image:
         "etc/group": "root:x:0:\nsbx_user1051:x:990:\n",
     }
     with store.scratch() as folder:
+        files |= {
+            f"var/lang/lib/{name}/{path}": place for path, place in _compiled(python, stdlib, folder / "bytecode")
+        }
         with Spill(folder / "spill") as spill:
             entries = [
                 spill.add(path, place.read_bytes(), executable=bool(place.stat().st_mode & 0o100), owner=_NOTE)
@@ -126,6 +129,21 @@ def _below(folder: Path) -> Iterator[str]:
         parts = path.relative_to(folder).parts
         if path.is_file() and _LEFT_OUT.isdisjoint(parts) and not any(map(_UNUSED.match, parts)):
             yield "/".join(parts)
+
+
+def _compiled(python: Path, stdlib: Path, folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield where the bytecode of the standard library goes, and where it is: nothing can be written at a cold start.
+
+    What this machine has of it asks for the sources' dates, which are others in an image.
+    """
+    left_out = rf"/({'|'.join(sorted(_LEFT_OUT))})/"
+    how = ["-q", "--invalidation-mode", "unchecked-hash", "-x", left_out]
+    where = ["-s", str(stdlib), "-p", f"/var/lang/lib/{stdlib.name}", str(stdlib)]
+    process.run([str(python), "-I", "-X", f"pycache_prefix={folder}", "-m", "compileall", *how, *where])
+    made = folder / stdlib.relative_to(stdlib.anchor)
+    for path in _below(made):
+        above, _, name = path.rpartition("/")
+        yield f"{above}/__pycache__/{name}".lstrip("/"), made / path
 
 
 def _place(library: Path, own: Path) -> str:

@@ -116,13 +116,10 @@ def _function_name(test: Path) -> str:
 
 def _deployment(name: str) -> "Deployment":
     """Build function ``name`` with its layers, unpack both, and describe the result as Lambda would run it."""
-    from build.digest import Digest
-    from build.local import unpack
-    from build.local.execution import Deployment
+    from build.local.built import zip_deployment
     from build.locking.locks import read_locks
     from build.packaging.assemble import build_workspace
     from build.project.discovery import discover
-    from build.release.handoff import environment_of
     from build.store.objects import Store
 
     whole = discover(_ROOT, "local")
@@ -130,22 +127,6 @@ def _deployment(name: str) -> "Deployment":
     workspace = replace(whole, functions=(spec,), layers=tuple(e for e in whole.layers if e.name in spec.layers))
     store = Store(workspace.generated / "store")
     made = build_workspace(workspace, read_locks(workspace), store, on_progress=lambda _: None)
-
-    def archive(digest: Digest) -> unpack.Archive:
-        return unpack.Archive(digest, store.artifact(digest).read_bytes())
-
-    code = made.functions[name].digest
-    return Deployment(
-        function_name=workspace.function_name(name),
-        version="1",
-        runtime=spec.target.runtime,
-        handler=spec.handler,
-        task_root=unpack.task_root(workspace.generated, archive(code)),
-        opt=unpack.opt(workspace.generated, [archive(layer.digest) for layer in made.layers_of(spec)]),
-        environment=environment_of(spec, code),
-        timeout_s=spec.timeout_s,
-        memory_mb=spec.memory_mb,
-        log_group=workspace.log_group(name),
-        region=workspace.env.region,
-        account_id=workspace.env.account_id,
-    )
+    layers = (layer.digest for layer in made.layers_of(spec))
+    deployment = zip_deployment(spec, workspace, store, code=made.functions[name].digest, layers=layers)
+    return replace(deployment, version="1")

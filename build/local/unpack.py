@@ -10,7 +10,7 @@ import stat
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -31,7 +31,7 @@ class Archive:
 
 def task_root(generated: Path, code: Archive) -> Path:
     """Return the folder that holds ``code`` unpacked: what Lambda mounts at /var/task."""
-    return _once(generated / "local" / "tasks" / code.digest.hex, [code])
+    return once(generated / "local" / "tasks" / code.digest.hex, lambda folder: extract(code.data, folder))
 
 
 def opt(generated: Path, layers: Sequence[Archive]) -> Path | None:
@@ -39,16 +39,39 @@ def opt(generated: Path, layers: Sequence[Archive]) -> Path | None:
     if not layers:
         return None
     combination = Digest.of_bytes("\n".join(layer.digest.hex for layer in layers).encode())
-    return _once(generated / "local" / "opt" / combination.hex, layers)
+
+    def extract_each(folder: Path) -> None:
+        for layer in layers:
+            extract(layer.data, folder)
+
+    return once(generated / "local" / "opt" / combination.hex, extract_each)
 
 
 def prune(generated: Path, *, now: float | None = None) -> None:
     """Remove what was not used for a week, and what a killed process left half-done."""
     oldest = (now or time.time()) - KEPT_S
-    for kind in ("tasks", "opt"):
+    for kind in ("tasks", "opt", "roots", "image-layers"):
         for folder in sorted((generated / "local" / kind).glob("*")):
             if folder.stat().st_mtime < oldest:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def once(folder: Path, fill: Callable[[Path], None]) -> Path:
+    """Return ``folder``, which ``fill`` filled now or earlier: it gets an empty one that is then renamed."""
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f"{folder.name[:12]}.part-", dir=folder.parent))
+        try:
+            fill(temporary)
+            temporary.chmod(0o755)
+            temporary.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # else another one was faster, with the same bytes
+                raise
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    os.utime(folder)  # `prune` asks for the last use
+    return folder
 
 
 def extract(archive: bytes, folder: Path) -> None:
@@ -72,24 +95,6 @@ def extract(archive: bytes, folder: Path) -> None:
             )
         for member in members:
             _write(source, member, folder)
-
-
-def _once(folder: Path, archives: Iterable[Archive]) -> Path:
-    if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f"{folder.name[:12]}.part-", dir=folder.parent))
-        try:
-            for archive in archives:
-                extract(archive.data, temporary)
-            temporary.chmod(0o755)
-            temporary.rename(folder)
-        except OSError:
-            if not folder.is_dir():  # else another one was faster, with the same bytes
-                raise
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-    os.utime(folder)  # `prune` asks for the last use
-    return folder
 
 
 def _stays_inside(source: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:

@@ -6,13 +6,15 @@ https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 
 from pathlib import Path
 
-from build.local.deployment import Deployment, LogFormat
+from build.local.deployment import Container, Deployment, LogFormat
 
 ACCESS_KEY_ID = "testing"
 SECRET_ACCESS_KEY = "testing"  # noqa: S105 - moto takes any, and this one opens nothing
 SESSION_TOKEN = "testing"  # noqa: S105
 NOWHERE = "/dev/null"
 """In place of files in the home folder, whose profiles may name real accounts."""
+
+_TRACING = {"AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR", "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000"}
 
 
 def worker_variables(
@@ -32,7 +34,31 @@ def worker_variables(
     return {
         **_defaults(deployment, python, runtime_folder, temporary),
         **deployment.environment,
-        **_reserved(deployment, runtime_folder, log_stream),
+        **_reserved(deployment, log_stream),
+        **_client(endpoint),
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{deployment.runtime}",
+        "LAMBDA_RUNTIME_DIR": str(runtime_folder),
+        "LAMBDA_TASK_ROOT": str(deployment.task_root),
+        "_HANDLER": deployment.handler,
+    }
+
+
+def container_variables(
+    deployment: Deployment, container: Container, *, log_stream: str, endpoint: str | None
+) -> dict[str, str]:
+    """Return all variables of a process in ``container`` except AWS_LAMBDA_RUNTIME_API.
+
+    The image's own come first, the function's win over them, and Lambda's reserved ones over both. What runs the
+    handler is the image's business, and so are handler, language and HOME.
+    """
+    return {
+        **_TRACING,
+        "LAMBDA_RUNTIME_DIR": "/var/runtime",
+        "LAMBDA_TASK_ROOT": "/var/task",
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        **container.environment,
+        **deployment.environment,
+        **_reserved(deployment, log_stream),
         **_client(endpoint),
     }
 
@@ -42,8 +68,7 @@ def _defaults(deployment: Deployment, python: Path, runtime_folder: Path, tempor
     libraries = [runtime_folder, runtime_folder / "lib", task_root, task_root / "lib", *([opt / "lib"] if opt else [])]
     programs = [python.parent, "/usr/local/bin", "/usr/bin", "/bin", *([opt / "bin"] if opt else [])]
     return {
-        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
-        "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
+        **_TRACING,
         "HOME": str(temporary),
         "LANG": "en_US.UTF-8",
         "LD_LIBRARY_PATH": ":".join(map(str, libraries)),
@@ -53,10 +78,9 @@ def _defaults(deployment: Deployment, python: Path, runtime_folder: Path, tempor
     }
 
 
-def _reserved(deployment: Deployment, runtime_folder: Path, log_stream: str) -> dict[str, str]:
+def _reserved(deployment: Deployment, log_stream: str) -> dict[str, str]:
     reserved = {
         "AWS_DEFAULT_REGION": deployment.region,
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_{deployment.runtime}",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(deployment.memory_mb),
         "AWS_LAMBDA_FUNCTION_NAME": deployment.function_name,
         "AWS_LAMBDA_FUNCTION_VERSION": deployment.version,
@@ -65,9 +89,6 @@ def _reserved(deployment: Deployment, runtime_folder: Path, log_stream: str) -> 
         "AWS_LAMBDA_LOG_GROUP_NAME": deployment.log_group,
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
         "AWS_REGION": deployment.region,
-        "LAMBDA_RUNTIME_DIR": str(runtime_folder),
-        "LAMBDA_TASK_ROOT": str(deployment.task_root),
-        "_HANDLER": deployment.handler,
     }
     if deployment.log_format is LogFormat.JSON:
         reserved["AWS_LAMBDA_LOG_LEVEL"] = deployment.log_level or "INFO"

@@ -4,7 +4,7 @@ import os
 import selectors
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -79,12 +79,11 @@ class Worker:
 
     @property
     def max_memory_mb(self) -> int | None:
-        """Peak resident memory so far, or None where /proc does not tell."""
-        with suppress(OSError, ValueError, IndexError):
-            for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-                if line.startswith("VmHWM:"):
-                    return -(-int(line.split()[1]) // 1024)
-        return None
+        """Peak resident memory so far of the largest process it consists of, or None where /proc does not tell.
+
+        In a sandbox the function itself is a grandchild.
+        """
+        return max((_peak_mb(pid) for pid in _family(self.pid)), default=0) or None
 
     def wait(self, deadline: float) -> Request | Exited | None:
         """Return what the worker says next, that it ended, or None when ``deadline`` (monotonic) has come."""
@@ -153,3 +152,21 @@ class Worker:
             return os.read(self._output.fileno(), _CHUNK_BYTES)
         except BlockingIOError:
             return None
+
+
+def _family(pid: int) -> Iterator[int]:
+    """Yield ``pid`` and its descendants; where /proc does not tell of them, ``pid`` alone."""
+    waiting = [pid]
+    while waiting:
+        yield (pid := waiting.pop())
+        with suppress(OSError, ValueError):
+            for children in Path(f"/proc/{pid}/task").glob("*/children"):
+                waiting += map(int, children.read_text().split())
+
+
+def _peak_mb(pid: int) -> int:
+    with suppress(OSError, ValueError, IndexError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return -(-int(line.split()[1]) // 1024)
+    return 0

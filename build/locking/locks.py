@@ -75,6 +75,9 @@ def read_locks(workspace: Workspace, *, strict: bool = False) -> dict[str, Lock]
     locks: dict[str, Lock] = {}
     problems: list[str] = []
     for spec in workspace.specs:
+        if isinstance(spec, FunctionSpec) and spec.dockerfile:
+            locks[spec.identity] = _nothing_of_ours(spec)
+            continue
         reading = formats.read(spec.folder, workspace.root, targets_of(spec))
         if reading.unpinned and not reading.problems:
             if workspace.env.is_local and not strict:
@@ -96,6 +99,11 @@ def read_locks(workspace: Workspace, *, strict: bool = False) -> dict[str, Lock]
             hint=f"{first}run `invoke lock` and commit the locks it writes",
         )
     return locks
+
+
+def _nothing_of_ours(spec: FunctionSpec) -> Lock:
+    """Return a lock of nothing: what is installed is its Dockerfile's business, whatever stands beside that."""
+    return Lock(identity=spec.identity, pins=(), wanted=(), digest=Digest.of_bytes(b""))
 
 
 def unpinned(locks: Mapping[str, Lock]) -> tuple[Finding, ...]:

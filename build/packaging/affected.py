@@ -9,6 +9,7 @@ from build import process
 from build.errors import InputError
 from build.locking.locks import Lock, beside
 from build.model import FunctionSpec, Spec, Workspace
+from build.project.pins import PINS
 from build.rules.words import did_you_mean
 
 _SHARED = ("slipway.toml", "requirements.txt", "build")
@@ -56,12 +57,14 @@ def affected(workspaces: Sequence[Workspace], locks: Mapping[str, Lock], changed
     """
     root = workspaces[0].root.resolve()
     shared = tuple(_below([root / name for name in _SHARED], changed))
+    bases = tuple(_below([root / PINS], changed))
     reasons: dict[str, dict[Path, None]] = {}
     for spec in (spec for workspace in workspaces for spec in workspace.specs):  # layers come first
         own = reasons.setdefault(spec.identity, {})
         places = _places(spec, (*locks[spec.identity].beside, *beside(spec, workspaces[0].root)))
         own.update(dict.fromkeys((*shared, *_below(places, changed))))
         if isinstance(spec, FunctionSpec):
+            own.update(dict.fromkeys(bases) if spec.is_image else ())
             for layer in spec.own_layers:
                 own.update(reasons[f"layers/{layer}"])
     told = {

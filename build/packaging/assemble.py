@@ -75,7 +75,7 @@ def build_workspace(
             for spec in workspace.functions
         },
         layers={place: _layer_artifact(place, layers, store) for place in layers},
-        images=_images(workspace, recipes, archives, store, base_of) if base_of else {},
+        images=_images(workspace, recipes, archives, store, base_of, on_progress=on_progress) if base_of else {},
     )
 
 
@@ -85,28 +85,51 @@ def _images(
     archives: Mapping[Digest, Archive],
     store: Store,
     base_of: Callable[[FunctionSpec], Image],
+    *,
+    on_progress: Callable[[str], None],
 ) -> dict[str, Assembled]:
-    """Return an image of every function that ships as one: its Lambda layers, its distributions, its code."""
+    """Return an image of every function that ships as one: its Lambda layers, its distributions, its code.
+
+    Where there is a Dockerfile: what that makes, with its Lambda layers on top.
+    """
     specs = [spec for spec in workspace.functions if spec.is_image]
     if not specs:
         return {}
-    from build.images.assembled import assemble, key_of
+    from build.images.assembled import assemble, key_of, remember_zips
+    from build.images.dockerfile import build_images
 
-    def parts(spec: FunctionSpec) -> Iterator[Part]:
+    def layers(spec: FunctionSpec) -> Iterator[Part]:
         for name in spec.own_layers:
             layer = archives[recipes.layers[name, spec.target.architecture].key]
-            yield Part(archive=store.artifact(layer.digest), key=key_of("layer", layer.digest), folder="opt")
+            path, title = store.artifact(layer.digest), f"Lambda layer {name}"
+            yield Part(archive=path, key=key_of(title, layer.digest), folder="opt", title=title)
+
+    def parts(spec: FunctionSpec) -> Iterator[Part]:
+        yield from layers(spec)
         recipe = recipes.functions[spec.name]
         archive = archives[recipe.key]
         path, folder, count = store.artifact(archive.digest), recipe.mount.lstrip("/"), archive.dependencies
-        yield Part(archive=path, key=key_of("dependencies", recipe.dependencies_key), folder=folder, end=count)
-        yield Part(archive=path, key=key_of("code", archive.digest), folder=folder, start=count)
+        key = key_of("packages", recipe.dependencies_key)
+        yield Part(archive=path, key=key, folder=folder, end=count, title="packages")
+        yield Part(archive=path, key=key_of("code", archive.digest), folder=folder, start=count, title="code")
 
     with ThreadPoolExecutor(cpu_count() or 1) as pool:
-        return {
+        images = {
             spec.name: assemble(base_of(spec), tuple(parts(spec)), store, pool, command=[spec.handler])
             for spec in specs
+            if not spec.dockerfile
         }
+    for made in images.values():
+        zips = dict.fromkeys(Digest(part.archive.stem) for part in reversed(made.parts))
+        remember_zips(made.image, list(zips), store)
+    return images | build_images(
+        [spec for spec in specs if spec.dockerfile],
+        store,
+        base_of=base_of,
+        own_layers=lambda spec: tuple(layers(spec)),
+        logs=workspace.generated / "logs",
+        say=on_progress,
+    )
 
 
 def _limits(

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from build.digest import Digest
-from build.errors import ToolError
+from build.errors import InputError, ToolError
+from build.image import Image
 from build.locking.locks import Lock, targets_of
-from build.model import Workspace
+from build.model import FunctionSpec, Workspace
 from build.packaging.assemble import build_workspace
 from build.packaging.ingredients import prepare
 from build.packaging.recipes import recipes_of
@@ -37,6 +38,9 @@ class _Watched(Store):
     def artifact(self, digest: Digest) -> Path:
         return self._noted(Store.artifact(self, digest))
 
+    def blob(self, digest: Digest) -> Path:
+        return self._noted(Store.blob(self, digest))
+
     def bytecode(self, key: Digest) -> Path:
         return self._noted(Store.bytecode(self, key))
 
@@ -53,14 +57,20 @@ def _nowhere() -> Path:
 
 
 def needs(
-    workspace: Workspace, locks: Mapping[str, Lock], store: Store, *, on_progress: Callable[[str], None]
+    workspace: Workspace,
+    locks: Mapping[str, Lock],
+    store: Store,
+    *,
+    on_progress: Callable[[str], None],
+    bases: Callable[[Store], Callable[[FunctionSpec], Image]] | None = None,
 ) -> frozenset[Path]:
-    """Return the paths in ``store`` that builds of ``workspace`` use: artifacts, wheels, bytecode and notes.
+    """Return the paths in ``store`` that builds of ``workspace`` use: artifacts, wheels, bytecode, layers and notes.
 
     Looks at all of it, for layers follow from every function that uses them, and then at one function after the
     other: where one was never built here, the others' needs are known nevertheless.
     """
     watched = _Watched(store.root)
+    base_of = bases(watched) if bases else None
     parts = [workspace, *([replace(workspace, functions=())] if workspace.layers else [])]
     for spec in workspace.functions:
         own = tuple(layer for layer in workspace.layers if layer.name in spec.own_layers)
@@ -68,16 +78,21 @@ def needs(
     for part in parts:
         on_progress(f"{workspace.env.name}: {', '.join(spec.name for spec in part.functions) or 'layers'}")
         for look in (_artifacts, _ingredients):
-            with suppress(_NotHereError, ToolError):  # no Python of its runtime here: nor anything made by one
-                look(part, locks, watched)
+            with suppress(_NotHereError, ToolError, InputError):  # no Python of its runtime here, no base
+                look(part, locks, watched, base_of)
     return frozenset(watched.asked)
 
 
-def _artifacts(workspace: Workspace, locks: Mapping[str, Lock], store: Store) -> None:
-    build_workspace(workspace, locks, store, on_progress=_ignored)
+def _artifacts(
+    workspace: Workspace,
+    locks: Mapping[str, Lock],
+    store: Store,
+    base_of: Callable[[FunctionSpec], Image] | None,
+) -> None:
+    build_workspace(workspace, locks, store, on_progress=_ignored, base_of=base_of)
 
 
-def _ingredients(workspace: Workspace, locks: Mapping[str, Lock], store: Store) -> None:
+def _ingredients(workspace: Workspace, locks: Mapping[str, Lock], store: Store, _: object) -> None:
     requests = [Request(locks[spec.identity], target) for spec in workspace.specs for target in targets_of(spec)]
     recipes = recipes_of(workspace, resolve(requests, store, on_progress=_ignored))
     with ThreadPoolExecutor(2) as pool:

@@ -5,15 +5,19 @@ from collections.abc import Iterator
 from dataclasses import fields
 
 from build.model import FunctionSpec
+from build.options import DOCKERFILE
 from build.rules import quotas
 
 _Problem = tuple[str, str]
 """A key of function.toml, and what is wrong with it."""
 
 
+_ONLY_IMAGES = 'expected package = "image" beside it, got a zip'
+
+
 def contradictions(function: FunctionSpec) -> Iterator[str]:
     """Yield a line for each contradiction in what one env gets of ``function``."""
-    for rule in (_names, _sources, _variables, _failures, _file_system, _snap_start, _provisioned):
+    for rule in (_names, _sources, _variables, _failures, _file_system, _snap_start, _provisioned, _package):
         for key, problem in rule(function):
             yield f"{function.identity}/function.toml: {key}: {problem}"
 
@@ -79,3 +83,29 @@ def _provisioned(function: FunctionSpec) -> Iterator[_Problem]:
     most = max(provisioned.max or provisioned.concurrency, *(each.max for each in provisioned.schedules), 0)
     if most > reserved:
         yield "reserved_concurrency", f"expected at least the {most} that [provisioned] may keep ready, got {reserved}"
+
+
+def _package(function: FunctionSpec) -> Iterator[_Problem]:
+    """https://docs.aws.amazon.com/lambda/latest/dg/images-create.html."""
+    if not function.is_image:
+        if function.base_image:
+            yield "base_image", _ONLY_IMAGES
+        if function.options.image_config:
+            yield "image_config", _ONLY_IMAGES
+        if function.dockerfile:
+            yield "dockerfile", _ONLY_IMAGES
+        return
+    if function.dockerfile and not (function.folder / DOCKERFILE).is_file():
+        yield "dockerfile", f"expected {function.identity}/{DOCKERFILE}, which it is for, got none"
+    if function.foreign_layers:
+        yield (
+            "layers",
+            f"expected folders under layers/, which an image can hold, got {', '.join(function.foreign_layers)}",
+        )
+    if function.options.snap_start:
+        yield "snap_start", "expected a zip beside it, got an image"
+    if function.options.code_signing_config_arn:
+        yield (
+            "code_signing_config_arn",
+            "expected a zip beside it, got an image: Lambda checks the signatures of zips alone",
+        )

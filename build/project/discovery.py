@@ -9,6 +9,7 @@ from pathlib import Path
 
 from build.errors import InputError
 from build.model import LOCAL, Workspace
+from build.options import DOCKERFILE
 from build.project.profiles import host_architecture
 from build.project.smoke_events import files_of
 from build.rules.words import did_you_mean
@@ -43,7 +44,7 @@ def _discover(root: Path, env: str) -> dict[str, Workspace]:
 
 
 def _read(root: Path, env: str) -> dict[str, Workspace]:
-    from build.project import consistency, reading, specs  # here: they import pydantic
+    from build.project import consistency, pins, reading, specs  # here: they import pydantic
 
     if not (root / reading.SETTINGS).is_file():
         raise InputError(
@@ -51,6 +52,8 @@ def _read(root: Path, env: str) -> dict[str, Workspace]:
             hint="go to the root of the repository and run `invoke check`",
         )
     repository, found = reading.read(root)
+    pinned, lines = pins.read_pins(root)
+    found += lines
     known: list[str] = []
     workspaces: dict[str, Workspace] = {}
     if repository.slipway:
@@ -65,7 +68,7 @@ def _read(root: Path, env: str) -> dict[str, Workspace]:
         for name in known:
             described = specs.env_of(repository.slipway, name, found)
             if described:
-                made, lines = specs.workspace(root, repository.slipway, repository, described)
+                made, lines = specs.workspace(root, repository.slipway, repository, described, pinned)
                 workspaces[name] = made
                 lines_by_env[name] = [*lines, *consistency.within(made)]
         found += consistency.over_envs(lines_by_env)
@@ -93,9 +96,11 @@ def _state(root: Path) -> str:
         for folder in sorted((root / kind).glob("*/")):
             if folder.name.startswith(".") or folder.name == "__pycache__":
                 continue
-            has_source = (folder / "src").is_dir()
-            sha256.update(f"{folder.name}\0{has_source}\0".encode("utf-8", "surrogateescape"))
+            has = [(folder / "src").is_dir(), (folder / DOCKERFILE).is_file()]
+            sha256.update(f"{folder.name}\0{has}\0".encode("utf-8", "surrogateescape"))
             files += [folder / settings, *files_of(folder)]
+    pins = root / "base-images.toml"
+    files += (pins,) if pins.exists() else ()
     for file in files:
         try:
             sha256.update(b"%d\0" % len(data := file.read_bytes()) + data)

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from build.options import DOCKERFILE
 from build.project import problems, settings
 from build.project.naming import layer_name_problem
 from build.project.settings import FunctionTable, LayerTable, SlipwayTable
@@ -51,7 +52,7 @@ def read(root: Path) -> tuple[Repository, list[str]]:
     found += [
         f"{FUNCTIONS}/{name}: no src/ folder; everything that ships stands there"
         for name in function_folders
-        if not (root / FUNCTIONS / name / "src").is_dir()
+        if not ((root / FUNCTIONS / name / "src").is_dir() or (root / FUNCTIONS / name / DOCKERFILE).is_file())
     ]
     layer_folders = _folders(root / LAYERS, "layer.toml", found)
     repository = Repository(

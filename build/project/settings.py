@@ -13,7 +13,18 @@ from typing_extensions import TypedDict
 
 from build.http import Authorizer, Cors, Domain, HttpTrigger, LoadBalancerTrigger, Throttle, UrlTrigger
 from build.model import SLIMMING, Architecture
-from build.options import Alarms, Asynchronous, FileSystem, Network, Permission, Provisioned, Secret, Shifting
+from build.options import (
+    Alarms,
+    Asynchronous,
+    Dockerfile,
+    FileSystem,
+    ImageConfig,
+    Network,
+    Permission,
+    Provisioned,
+    Secret,
+    Shifting,
+)
 from build.project.profiles import RUNTIMES
 from build.rules import arns, quotas, values
 from build.rules.rule import Description, Kebab, Rule, arn_of, at_most, between, distinct, matching, one_of
@@ -76,7 +87,14 @@ class FunctionSettings(TypedDict, total=False):
         matching(values.handler, values.HANDLER, f"`module.function`, up to {quotas.HANDLER_CHARS} characters"),
         Field(description="What Lambda calls, below src/"),
     ]
-    package: Annotated[StrictStr, Rule(values.package, {"enum": ["zip"]}), Field(description="Package type of Lambda")]
+    package: Annotated[
+        StrictStr, Rule(values.package, {"enum": ["zip", "image"]}), Field(description="Package type of Lambda")
+    ]
+    base_image: Annotated[
+        StrictStr,
+        Rule(values.base_image, words="`HOST/REPOSITORY:TAG@sha256:…`"),
+        Field(description="What an image is made on; left out, AWS's own for the runtime, as base-images.toml pins it"),
+    ]
     layers: Annotated[
         tuple[_Layer, ...],
         distinct(),
@@ -112,6 +130,7 @@ class FunctionSettings(TypedDict, total=False):
     ]
     network: Annotated[Network, Field(description="The part of a VPC it works in")]
     file_system: Annotated[FileSystem, Field(description="An EFS file system to mount")]
+    image_config: Annotated[ImageConfig, Field(description="What Lambda starts in an image")]
     asynchronous: Annotated[Asynchronous, Field(description="What happens to events that nobody waits for")]
     dead_letter_arn: Annotated[
         StrictStr,
@@ -148,6 +167,7 @@ class FunctionOverrides(FunctionSettings, total=False):
     """Settings of one function that hold in one env only."""
 
     description: Annotated[Description, Field(description="What the function does")]
+    dockerfile: Annotated[Dockerfile, Field(description="What its Dockerfile is built with")]
     triggers: Annotated[TriggersTable, Field(description="What invokes the function")]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from build.project.search import searched
 
-_READ = ("functions", "layers", "build", "slipway.toml", "requirements.txt")
+_READ = ("functions", "layers", "build", "slipway.toml", "base-images.toml", "requirements.txt")
 _RACY_NS = 50_000_000
 """File systems tick: what was written in the same tick as it was looked at may change again under the same time."""
 

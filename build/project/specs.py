@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from build.http import HttpApi
 from build.model import (
+    IMAGE,
     LOCAL,
     Architecture,
     Env,
@@ -20,7 +21,7 @@ from build.model import (
     Target,
     Workspace,
 )
-from build.options import Options, Shifting
+from build.options import DOCKERFILE, Dockerfile, Options, Shifting
 from build.project.profiles import host_architecture
 from build.project.reading import FUNCTIONS, LAYERS, SETTINGS, Repository
 from build.project.settings import (
@@ -62,8 +63,13 @@ def env_of(slipway: SlipwayTable, name: str, found: list[str]) -> Env | None:
     return Env(name=name, region=region, account_id=account_id, artifact_bucket=bucket)
 
 
-def workspace(root: Path, slipway: SlipwayTable, repository: Repository, env: Env) -> tuple[Workspace, list[str]]:
-    """Return what ``env`` gets, and a line for each function that lacks a setting (and is left out)."""
+def workspace(
+    root: Path, slipway: SlipwayTable, repository: Repository, env: Env, pins: Mapping[Target, str]
+) -> tuple[Workspace, list[str]]:
+    """Return what ``env`` gets, and a line for each function that lacks a setting (and is left out).
+
+    ``pins`` are the bases of images that name none.
+    """
     found: list[str] = []
     host = host_architecture() if env.is_local else None
     layers = tuple(_layer(root, name, table, host) for name, table in repository.layers.items())
@@ -82,7 +88,7 @@ def workspace(root: Path, slipway: SlipwayTable, repository: Repository, env: En
             elsewhere = "" if key == "description" else f", here or in [defaults] of {SETTINGS}"
             found.append(f"{FUNCTIONS}/{name}/function.toml: {key}: missing{elsewhere}")
         if not missing:
-            functions.append(_function(root, name, merged))
+            functions.append(_function(root, name, merged, pins))
     made = Workspace(
         root=root,
         name=slipway["name"],
@@ -127,14 +133,18 @@ def _merged(*tables: FunctionSettings) -> FunctionOverrides:
     return cast("FunctionOverrides", result)
 
 
-def _function(root: Path, name: str, table: FunctionOverrides) -> FunctionSpec:
+def _function(root: Path, name: str, table: FunctionOverrides, pins: Mapping[Target, str]) -> FunctionSpec:
     given: Mapping[str, Any] = table
+    target = Target(Runtime.parse(table["runtime"]), Architecture(table["architecture"]))
     return FunctionSpec(
         name=name,
         folder=root / FUNCTIONS / name,
         description=table["description"],
-        target=Target(Runtime.parse(table["runtime"]), Architecture(table["architecture"])),
+        target=target,
         handler=table["handler"],
+        package=table["package"],
+        base_image=table.get("base_image") or (pins.get(target, "") if table["package"] == IMAGE else ""),
+        dockerfile=_dockerfile(root / FUNCTIONS / name, table),
         layers=table["layers"],
         memory_mb=table["memory_mb"],
         timeout_s=table["timeout_s"],
@@ -146,6 +156,11 @@ def _function(root: Path, name: str, table: FunctionOverrides) -> FunctionSpec:
         triggers=Triggers(**table.get("triggers", {})),
         options=Options(**{each.name: given[each.name] for each in fields(Options) if each.name in given}),
     )
+
+
+def _dockerfile(folder: Path, table: FunctionOverrides) -> Dockerfile | None:
+    is_there = table["package"] == IMAGE and (folder / DOCKERFILE).is_file()
+    return table.get("dockerfile", Dockerfile() if is_there else None)
 
 
 def _layer(root: Path, name: str, table: LayerTable, host: Architecture | None) -> LayerSpec:

@@ -60,8 +60,9 @@ def environment_of(spec: FunctionSpec, digest: Digest, filled: Callable[[str], s
 
 def part_of(handoff: Handoff, stack: str, functions: Collection[str]) -> Handoff:
     """Return what of a whole env's ``handoff`` the state of ``stack`` holds, given the names of its ``functions``."""
-    # What was recorded before there was the key has it not.
-    mine = {name: {"codedeploy": None, **each} for name, each in handoff["functions"].items() if name in functions}
+    # What was recorded before there were the keys has them not.
+    later = {"codedeploy": None, "image_config": None}
+    mine = {name: {**later, **each} for name, each in handoff["functions"].items() if name in functions}
     used = {layer for each in mine.values() for layer in each["layers"]}
     elsewhere = {layer for each in handoff["functions"].values() for layer in each["layers"]} - used
     kept = {key: each for key, each in handoff["layers"].items() if (key in used if stack else key not in elsewhere)}
@@ -87,19 +88,40 @@ def _bytes(handoff: Handoff) -> bytes:
     return (json.dumps(handoff, indent=2, sort_keys=True) + "\n").encode()
 
 
+def artifact_of(place: Handoff) -> Mapping[str, Any] | None:
+    """Return digest_hex, key and size_bytes of what a function or layer of a hand-off is made of, if it says.
+
+    The key of an image is its URI; how large it is no hand-off says.
+    """
+    uri = place.get("image_uri")
+    if uri:
+        return {"digest_hex": uri.rpartition("@sha256:")[2], "key": uri, "size_bytes": 0}
+    return place.get("artifact")
+
+
+def code_sha256_of(function: Handoff) -> str | None:
+    """Return what Lambda calls CodeSha256: of a zip its digest in base64, of an image the image's in hex."""
+    artifact = artifact_of(function)
+    if artifact is None:
+        return None
+    digest = Digest(artifact["digest_hex"])
+    return digest.hex if function.get("image_uri") else digest.base64
+
+
 def _function(
     spec: FunctionSpec, workspace: Workspace, by_identity: Mapping[str, list[PublishedArtifact]]
 ) -> dict[str, Any]:
     (published,) = by_identity[spec.identity]
+    code: dict[str, Any] = {"package_type": "Zip", "artifact": _artifact(published), "image_uri": None}
+    if spec.is_image:  # its layers are in it
+        code = {"package_type": "Image", "artifact": None, "image_uri": published.location}
     return {
         "description": spec.description,
         "runtime": str(spec.target.runtime),
         "architecture": str(spec.target.architecture),
         "handler": spec.handler,
-        "package_type": "Zip",
-        "artifact": _artifact(published),
-        "image_uri": None,
-        "layers": [_layer_key(layer, spec, by_identity) for layer in spec.layers],
+        **code,
+        "layers": [] if spec.is_image else [_layer_key(layer, spec, by_identity) for layer in spec.layers],
         "memory_mb": spec.memory_mb,
         "timeout_s": spec.timeout_s,
         "ephemeral_storage_mb": spec.ephemeral_storage_mb,

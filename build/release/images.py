@@ -2,14 +2,14 @@
 
 import base64
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from build.image import Image
+from build.digest import Digest
 from build.release.aws import asking
 
-_ASKED_AT_ONCE = 10
+_DELETED_AT_ONCE = 100
+"""https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +41,29 @@ class Ecr:
                 )
                 return str(made["repository"]["repositoryUri"])
 
-    def lacking(self, images: Mapping[str, Image]) -> tuple[str, ...]:
-        """Return the repositories, by name, that do not have their image yet."""
-        with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
-            there = pool.map(self._has, images, images.values())
-            return tuple(name for name, is_there in zip(images, there, strict=True) if not is_there)
+    def has(self, name: str, digest: Digest) -> bool:
+        """Tell whether the repository ``name`` is there and has the image."""
+        with self._asking("ecr:DescribeImages", name):
+            known = self.client.exceptions
+            try:
+                self.client.describe_images(
+                    registryId=self.account_id, repositoryName=name, imageIds=[{"imageDigest": str(digest)}]
+                )
+            except (known.RepositoryNotFoundException, known.ImageNotFoundException):
+                return False
+        return True
+
+    def emptied(self, name: str) -> None:
+        """Remove every image of a repository, which ECR does not delete while it has any; one that is gone is empty."""
+        with self._asking("ecr:ListImages and ecr:BatchDeleteImage", name):
+            given = {"registryId": self.account_id, "repositoryName": name}
+            try:
+                pages = self.client.get_paginator("list_images").paginate(**given)
+                ids = [{"imageDigest": each["imageDigest"]} for page in pages for each in page["imageIds"]]
+            except self.client.exceptions.RepositoryNotFoundException:
+                return
+            for start in range(0, len(ids), _DELETED_AT_ONCE):
+                self.client.batch_delete_image(**given, imageIds=ids[start : start + _DELETED_AT_ONCE])
 
     def login(self) -> tuple[str, str]:
         """Return a name and a password for the account's registry, which hold for twelve hours."""
@@ -53,17 +71,6 @@ class Ecr:
             told = self.client.get_authorization_token()["authorizationData"][0]["authorizationToken"]
         name, _, password = base64.b64decode(told).decode().partition(":")
         return name, password
-
-    def _has(self, name: str, image: Image) -> bool:
-        with self._asking("ecr:DescribeImages", name):
-            known = self.client.exceptions
-            try:
-                self.client.describe_images(
-                    registryId=self.account_id, repositoryName=name, imageIds=[{"imageDigest": str(image.digest)}]
-                )
-            except (known.RepositoryNotFoundException, known.ImageNotFoundException):
-                return False
-        return True
 
     def _asking(self, needed: str, what: str) -> Any:
         return asking(f"publishing to {what} in ECR", hint=f"it takes {needed}; then run the same command again")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from build.errors import InputError
+from build.release.handoff import artifact_of
 from build.release.rows import Recorded, Release
 
 LATEST = "latest"
@@ -74,7 +75,7 @@ def artifacts_of(release: Release) -> Mapping[str, Recorded]:
         )
         for kind in ("functions", "layers")
         for name, each in release.handoff.get(kind, {}).items()
-        if (artifact := each.get("artifact"))
+        if (artifact := artifact_of(each))
     }
 
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from build.digest import Digest
 from build.errors import DriftError, RolledBackError
 from build.options import CODEDEPLOY, Shifting
 from build.release.aliases import weights_of
@@ -22,7 +21,7 @@ _GO_ON = "run the same deploy again: it goes on from here"
 
 def roll_out(
     outputs: Outputs,
-    digests: Mapping[str, Digest],
+    codes: Mapping[str, str],
     released: Mapping[str, str],
     shift: Shift,
     shiftings: Mapping[str, Shifting],
@@ -32,15 +31,16 @@ def roll_out(
 ) -> tuple[tuple[Rollout, ...], RolledBackError | None]:
     """Point every live alias at the version of what this checkout holds; tell why, if all of that was undone.
 
-    ``digests`` are the artifacts' by function name, ``released`` the versions of the newest release, ``smokes`` the
-    smoke events of those functions that have one. An alias that was moved away from a version after its release stays:
+    ``codes`` are what Lambda is to call CodeSha256, by function name, ``released`` the versions of the newest release,
+    ``smokes`` the smoke events of those functions that have one. An alias that was moved away from a version after its
+    release stays:
     somebody took that version back, and a deploy of another function must not bring it up again. No alias moves before
     every version is there. Raises DriftError if Lambda holds other code than was built.
     """
     rollouts, moves = [], []
     for name, function in sorted(outputs.functions.items()):
         with asking(f"rolling out {function.function_name}", hint=_GO_ON):
-            version = _published(function, digests[name], shift.functions, (places or {}).get(name))
+            version = _published(function, codes[name], shift.functions, (places or {}).get(name))
             alias = shift.functions.get_alias(FunctionName=function.function_name, Name=ALIAS)
         before = alias["FunctionVersion"]
         stays = version == released.get(name)
@@ -88,20 +88,20 @@ def _rolled_back(moves: list[Move], reason: WentWrong, env: str) -> RolledBackEr
     )
 
 
-def _published(function: DeployedFunction, digest: Digest, client: Any, place: Mapping[str, str] | None) -> str:
-    """Return the version of what Terraform deployed, whose bytes are at ``place`` (S3Bucket, S3Key).
+def _published(function: DeployedFunction, code: str, client: Any, place: Mapping[str, str] | None) -> str:
+    """Return the version of what Terraform deployed, whose bytes are at ``place`` (S3Bucket and S3Key, or ImageUri).
 
     Where the update of the code itself was refused, Terraform's state has the new code nevertheless, and no plan ever
     brings it. It is brought here, if what the function holds instead is the code of an earlier version.
     """
     try:
-        return _publish(function, digest, client)
+        return _publish(function, code, client)
     except DriftError:
         if not (place and _is_an_earlier_one(function, client)):
             raise
     client.update_function_code(FunctionName=function.function_name, **place)
     client.get_waiter("function_updated_v2").wait(FunctionName=function.function_name)
-    return _publish(function, digest, client)
+    return _publish(function, code, client)
 
 
 def _is_an_earlier_one(function: DeployedFunction, client: Any) -> bool:
@@ -111,24 +111,24 @@ def _is_an_earlier_one(function: DeployedFunction, client: Any) -> bool:
     return any(each["CodeSha256"] == now for page in pages for each in page["Versions"] if each["Version"] != "$LATEST")
 
 
-def _publish(function: DeployedFunction, digest: Digest, client: Any) -> str:
+def _publish(function: DeployedFunction, code: str, client: Any) -> str:
     """Return the version of what Terraform deployed.
 
     Terraform has published it already, and Lambda then gives that version again. But where an apply ended between its
     update and its publishing, the provider never makes up for it: hashicorp/terraform-provider-aws#49904.
     """
     try:
-        answer = client.publish_version(FunctionName=function.function_name, CodeSha256=digest.base64)
+        answer = client.publish_version(FunctionName=function.function_name, CodeSha256=code)
     except client.exceptions.InvalidParameterValueException as reason:
-        raise _drift(function, digest, str(reason)) from None
-    if answer["CodeSha256"] != digest.base64:
-        raise _drift(function, digest, f"got CodeSha256 {answer['CodeSha256']}")
+        raise _drift(function, code, str(reason)) from None
+    if answer["CodeSha256"] != code:
+        raise _drift(function, code, f"got CodeSha256 {answer['CodeSha256']}")
     return str(answer["Version"])
 
 
-def _drift(function: DeployedFunction, digest: Digest, got: str) -> DriftError:
+def _drift(function: DeployedFunction, code: str, got: str) -> DriftError:
     return DriftError(
         f"{function.function_name} holds other code than was deployed: changed by hand, or by another deploy",
-        facts=[f"expected CodeSha256 {digest.base64}", got],
+        facts=[f"expected CodeSha256 {code}", got],
         hint="the live aliases were left alone; run the deploy again, and see in CloudTrail who changed the function",
     )

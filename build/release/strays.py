@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from build.digest import Digest
 from build.release.aliases import AT_ONCE
 from build.release.aws import asking
 from build.release.deployed import LATEST, Deployed
+from build.release.handoff import code_sha256_of
 from build.release.rows import Release
 from build.release.shifting import ALIAS
 
@@ -48,8 +48,7 @@ def code_of(rows: Iterable[Release], function: str, version: str) -> str | None:
     """Return the CodeSha256 that ``version`` must have; None if no row tells."""
     for row in rows:
         if row.versions.get(function) == version:
-            artifact = row.handoff.get("functions", {}).get(function, {}).get("artifact")
-            return Digest(artifact["digest_hex"]).base64 if artifact else None
+            return code_sha256_of(row.handoff.get("functions", {}).get(function, {}))
     return None
 
 

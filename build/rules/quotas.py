@@ -13,11 +13,17 @@ LAYERS = 5
 """Of one function."""
 ENVIRONMENT_BYTES = 4096
 """Names and values as compact JSON: a refusal quotes that text as what was measured."""
+IMAGE_BYTES = 10 << 30
+"""All layers of an image, unpacked. A MB is 1024 KB on that page."""
 
 # https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
 HANDLER_CHARS = 128
 FUNCTION_NAME_CHARS = 64
 DESCRIPTION_CHARS = 256
+
+# https://docs.aws.amazon.com/lambda/latest/api/API_ImageConfig.html
+IMAGE_WORDS = 1500
+IMAGE_WORKDIR_CHARS = 1000
 
 # https://docs.aws.amazon.com/lambda/latest/api/API_PublishLayerVersion.html
 LAYER_NAME_CHARS = 140

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection
 
 from build.rules import quotas
+from build.rules.references import Reference
 from build.rules.words import did_you_mean, kebab_problem, shown
 
 OWN_VARIABLES = "SLIPWAY_"
@@ -29,6 +30,10 @@ GITHUB_REPOSITORY = r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+"
 _BUCKET = r"[a-z0-9][a-z0-9.-]*[a-z0-9]"
 _PREFIX = r"[A-Za-z0-9!_.'()-]+(/[A-Za-z0-9!_.'()-]+)*"
 """Safe in every key: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
+BUILD_ARGUMENT = r"[A-Za-z_][A-Za-z0-9_]*"
+BUILD_WORD = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+BUILD_SECRET = rf"env={BUILD_ARGUMENT}|src=[^,\s][^,]*"
+"""No comma: it would end the word for the tools."""
 MOUNT = r"/mnt/[A-Za-z0-9_.-]+"
 _BUCKET_EVENT = r"s3:[A-Za-z]+(:[A-Za-z]+|:\*)?"
 _SCHEDULE = r"(?P<kind>rate|cron|at)\((?P<inside>[^()]+)\)"
@@ -85,9 +90,16 @@ def distinct(fewest: int) -> Callable[[tuple[str, ...]], str | None]:
 
 def package(value: str) -> str | None:
     """Check a package type."""
-    if value == "image":
-        return 'container images are not supported by this version of Slipway; write package = "zip"'
-    return None if value == "zip" else f'expected "zip", got {shown(value)}'
+    return None if value in {"zip", "image"} else f'expected "zip" or "image", got {shown(value)}'
+
+
+def base_image(value: str) -> str | None:
+    """Check the name of a base image, which must be pinned."""
+    try:
+        pinned = Reference.parse(value).digest
+    except ValueError as reason:
+        return str(reason)
+    return None if pinned else f"expected a digest behind it, as `invoke image.pull-base` tells it, got {shown(value)}"
 
 
 def handler(value: str) -> str | None:
@@ -254,6 +266,24 @@ def mount(path: str) -> str | None:
     """Check where a file system is mounted: https://docs.aws.amazon.com/lambda/latest/api/API_FileSystemConfig.html."""
     fits = re.fullmatch(MOUNT, path) and len(path) <= 160
     return None if fits else f'expected a folder of /mnt, such as "/mnt/data", got {shown(path)}'
+
+
+def build_argument(value: str) -> str | None:
+    """Check the name of an argument of a Dockerfile."""
+    fits = re.fullmatch(BUILD_ARGUMENT, value)
+    return None if fits else f"expected letters, digits and underscores, no digit first, got {shown(value)}"
+
+
+def build_word(value: str) -> str | None:
+    """Check the name of a stage of a Dockerfile, or of a secret for it."""
+    fits = re.fullmatch(BUILD_WORD, value)
+    return None if fits else f"expected letters, digits, `_`, `.` and `-`, got {shown(value)}"
+
+
+def build_secret(value: str) -> str | None:
+    """Check where a secret for a Dockerfile comes from. A value by mistake is not shown."""
+    fits = re.fullmatch(BUILD_SECRET, value)
+    return None if fits else "expected `env=VARIABLE`, or `src=FILE` without a comma, got something else"
 
 
 def at_most(most: int) -> Callable[[tuple[object, ...]], str | None]:

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
     from build.store.sharing import Sharing
 
-SHARED_NOTES = frozenset({"archive", "built", "compiled", "findings", "layer", "resolved", "source", "survey", "wheel"})
+SHARED_NOTES = frozenset(
+    "archive base built compiled findings image layer layer-survey resolved source survey wheel".split()
+)
 """Subjects whose notes are true on every machine; others never leave this one."""
 
 ABANDONED_AFTER_S = 24 * 3600

@@ -39,7 +39,7 @@ def _made(root: Path, env: str, only: str) -> dict[str, Any]:
     built = making.build(workspace, report.Reporter(), narrowed=bool(only))
     made = built.build
     outcome = {
-        "functions": [report.artifact_json(made.functions[name]) for name in sorted(made.functions)],
+        "functions": [report.artifact_json(made.shipped(name)) for name in sorted(made.functions)],
         "layers": [report.artifact_json(each) for each in made.layer_artifacts],
     }
     kept = {kind: [{**row, "changed": False} for row in rows] for kind, rows in outcome.items()}

@@ -146,7 +146,7 @@ def _print_deployed(done: Deployed) -> None:
                 name,
                 str(spec.target.runtime),
                 str(spec.target.architecture),
-                "Zip",
+                "Image" if spec.is_image else "Zip",
                 report.megabytes(artifact.size_bytes),
                 rollout.live,
                 "live",

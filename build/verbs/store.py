@@ -1,11 +1,15 @@
 """Look after the store: `store.show`, `store.verify`, `store.prune`."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from build import report
 from build.errors import FindingsError
+from build.image import Image
+from build.imaging import Grounds
+from build.model import FunctionSpec, Workspace
 from build.project.discovery import discover_all
 from build.store import upkeep
 from build.store.objects import Store
@@ -55,7 +59,8 @@ def prune(root: Path, *, keep_days: int, dry_run: bool) -> None:
     reporter, store, needed = report.Reporter(), _store(root), set[Path]()
     with reporter.stage("look"):
         for workspace in discover_all(root):
-            needed |= needs(workspace, read_locks(workspace), store, on_progress=reporter.say)
+            bases = partial(_bases, workspace, reporter)
+            needed |= needs(workspace, read_locks(workspace), store, on_progress=reporter.say, bases=bases)
     with reporter.stage("prune"):
         freed_bytes = upkeep.prune(
             store,
@@ -92,6 +97,10 @@ def _kinds(stored: Iterable[Stored]) -> dict[str, dict[str, int]]:
         }
         for kind in KINDS
     }
+
+
+def _bases(workspace: Workspace, reporter: report.Reporter, store: Store) -> Callable[[FunctionSpec], Image]:
+    return Grounds(workspace, store, reporter).base_of
 
 
 def _store(root: Path) -> Store:

@@ -54,6 +54,12 @@ locals {
     { Sid = "ReadState", Action = ["s3:GetObject"], Resource = ["${local.state}*"] },
     { Sid = "ReadArtifacts", Action = ["s3:GetObject", "s3:GetObjectTagging"], Resource = ["${local.arns.buckets.artifacts}/*"] },
     { Sid = "Publish", Action = ["s3:PutObject"], Resource = local.artifacts },
+    # An image is pushed before its plan, and a repository is there before it: Terraform adopts it.
+    { Sid = "PublishImages", Resource = local.made.images, Action = [
+      "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:CreateRepository", "ecr:GetDownloadUrlForLayer",
+      "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:TagResource", "ecr:UploadLayerPart",
+    ] },
+    { Sid = "LogIntoImages", Action = ["ecr:GetAuthorizationToken"], Resource = ["*"] }, # AWS takes no narrower one
     { Sid = "ReadFunctions", Action = ["lambda:Get*", "lambda:List*"], Resource = concat(local.made.functions, local.made.layers, local.made.mappings) },
     { Sid = "ReadLayers", Action = ["lambda:GetLayerVersion"], Resource = ["arn:${local.partition}:lambda:*:*:layer:*"] },
     { Sid = "ReadQueues", Action = ["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags"], Resource = local.made.queues },
@@ -114,9 +120,8 @@ locals {
       Condition = { StringEquals = { "iam:AWSServiceName" = "lambda.application-autoscaling.amazonaws.com" } }
     },
     { Sid = "Images", Resource = local.made.images, Action = [
-      "ecr:BatchGetImage", "ecr:CreateRepository", "ecr:DeleteLifecyclePolicy", "ecr:DeleteRepository", "ecr:DeleteRepositoryPolicy",
-      "ecr:GetDownloadUrlForLayer", "ecr:PutImageScanningConfiguration", "ecr:PutImageTagMutability", "ecr:PutLifecyclePolicy",
-      "ecr:SetRepositoryPolicy", "ecr:TagResource", "ecr:UntagResource",
+      "ecr:BatchDeleteImage", "ecr:DeleteLifecyclePolicy", "ecr:DeleteRepository", "ecr:DeleteRepositoryPolicy", "ecr:ListImages",
+      "ecr:PutImageScanningConfiguration", "ecr:PutImageTagMutability", "ecr:PutLifecyclePolicy", "ecr:SetRepositoryPolicy", "ecr:UntagResource",
     ] },
     {
       Sid       = "Mappings"

@@ -223,6 +223,10 @@ run "without_triggers_and_settings_a_role_may_only_log" {
 
 run "an_image_has_a_repository_of_its_own" {
   command = plan
+  override_resource {
+    target = module.ecr_repository["greeting"].aws_ecr_repository.this
+    values = { repository_url = "123456789012.dkr.ecr.us-east-1.amazonaws.com/slipway-dev/greeting" }
+  }
   variables {
     functions = { greeting = merge(var.functions.greeting, {
       package_type = "Image"

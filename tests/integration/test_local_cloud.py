@@ -364,14 +364,6 @@ def test_code_that_is_no_zip_is_refused(lambda_, deploy):
     assert "no zip archive" in refusal(lambda_, name)
 
 
-def test_an_image_function_is_refused_in_plain_words(lambda_, client):
-    role = client("iam").create_role(RoleName="image", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-    lambda_.create_function(
-        FunctionName="image", Role=role, PackageType="Image", Code={"ImageUri": "repository@sha256:0"}
-    )
-    assert "package type Image" in refusal(lambda_, "image")
-
-
 # ── queues ────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -163,6 +163,24 @@ def test_an_image_function_without_image_config_has_none(function, is_mended):
         still_broken(got is not None, "omit_empty_image_config")
 
 
+def test_an_image_is_known_by_its_digest_and_stays_with_its_version(function, is_mended):
+    first, second = (f"123456789012.dkr.ecr.us-east-1.amazonaws.com/orders@sha256:{digit * 64}" for digit in "12")
+    functions = function(PackageType="Image", Code={"ImageUri": first})
+    functions.publish_version(FunctionName="orders")
+    functions.update_function_code(FunctionName="orders", ImageUri=second)
+    latest = functions.get_function(FunctionName="orders")
+    published = functions.get_function(FunctionName="orders", Qualifier="1")
+    sha256 = latest["Configuration"]["CodeSha256"]
+    if is_mended:
+        assert sha256 == "2" * 64
+        assert latest["Code"]["ResolvedImageUri"] == second
+        assert published["Code"]["ImageUri"] == first
+    else:
+        still_broken(sha256 != "2" * 64, "tell_images_apart")
+        still_broken(latest["Code"]["ResolvedImageUri"] != second, "tell_images_apart")
+        still_broken(published["Code"]["ImageUri"] != first, "tell_images_apart")
+
+
 def test_a_function_keeps_layers_that_were_deleted(function, is_mended, client):
     from moto.awslambda.models import lambda_backends
 

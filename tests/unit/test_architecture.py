@@ -35,6 +35,7 @@ LEVELS = [
     "review",
     "local metrics",
     "github report",
+    "imaging",
     "doctor making estate",
     "approval reviews recording",
     "releasing",

@@ -1,29 +1,17 @@
 """What a layer of somebody else's is like, as far as Lambda minds."""
 
 import gzip
-import io
-import tarfile
+import json
 from pathlib import Path
 
 import pytest
 
 from build.images.layers import write_layer
-from build.images.surveys import LayerSurvey, survey_layer
+from build.images.surveys import LayerSurvey, Remark, laid_over, survey_layer
 from build.zips.spill import Spill
+from tests.tiny_images import Member, tar
 
-Member = tuple[str, int, bytes | None]
 FINE: list[Member] = [("var", 0o755, None), ("var/task", 0o755, None), ("var/task/app.py", 0o644, b"x = 1\n")]
-
-
-def tar(members: list[Member]) -> bytes:
-    held = io.BytesIO()
-    with tarfile.open(fileobj=held, mode="w") as archive:
-        for name, mode, content in members:
-            info = tarfile.TarInfo(name)
-            info.mode, info.size = mode, len(content or b"")
-            info.type = tarfile.DIRTYPE if content is None else tarfile.REGTYPE
-            archive.addfile(info, io.BytesIO(content or b""))
-    return held.getvalue()
 
 
 def surveyed(folder: Path, data: bytes, **named) -> LayerSurvey:
@@ -34,7 +22,14 @@ def surveyed(folder: Path, data: bytes, **named) -> LayerSurvey:
 def test_a_layer_as_lambda_wants_it_has_nothing_to_be_said_of_it(tmp_path):
     data = tar(FINE)
     survey = surveyed(tmp_path, gzip.compress(data))
-    assert survey == LayerSurvey(compression="gzip", unpacked_bytes=len(data), orphans=(), unreadable=(), secrets=())
+    assert survey == LayerSurvey(
+        compression="gzip",
+        unpacked_bytes=len(data),
+        paths=("var", "var/task", "var/task/app.py"),
+        orphans=(),
+        unreadable=(),
+        remarks=(),
+    )
     assert LayerSurvey.read(survey.noted) == survey
 
 
@@ -58,6 +53,11 @@ def test_folders_may_be_written_in_any_usual_way(tmp_path):
     assert surveyed(tmp_path, gzip.compress(tar(usual))).orphans == ()
 
 
+def test_names_that_are_no_utf_8_can_be_printed(tmp_path):
+    survey = surveyed(tmp_path, gzip.compress(tar([("caf\udce9", 0o600, b"")])))
+    assert survey.unreadable == ("caf?",)
+
+
 def test_what_not_everybody_may_read_is_named(tmp_path):
     closed: list[Member] = [("var", 0o700, None), ("var/key", 0o600, b""), ("var/open", 0o644, b"")]
     assert surveyed(tmp_path, gzip.compress(tar(closed))).unreadable == ("var", "var/key")
@@ -76,13 +76,40 @@ def test_how_it_is_compressed_is_told(tmp_path, data, compression):
     assert surveyed(tmp_path, data).compression == compression
 
 
-def test_files_are_looked_into(tmp_path):
+def test_files_are_looked_into_and_what_is_remarked_is_remembered(tmp_path):
     found = surveyed(
         tmp_path,
         gzip.compress(tar(FINE)),
-        look=lambda path, data: [f"{len(data)} bytes"] if path.endswith(".py") else [],
+        look=lambda path, stream: [("size", f"{len(stream.read())} bytes")] if path.endswith(".py") else [],
     )
-    assert found.secrets == ("var/task/app.py: 6 bytes",)
+    assert found.remarks == (Remark("var/task/app.py", "size", "6 bytes"),)
+    assert LayerSurvey.read(json.loads(json.dumps(found.noted))) == found
+
+
+def laid(folder: Path, *layers: list[Member]) -> dict[str, bool]:
+    return laid_over(surveyed(folder, gzip.compress(tar(each))) for each in layers)
+
+
+def test_a_later_layer_decides_who_may_read_a_file(tmp_path):
+    closed: list[Member] = [("a", 0o755, None), ("a/b", 0o600, b"")]
+    opened: list[Member] = [("a", 0o755, None), ("a/b", 0o644, b"")]
+    assert laid(tmp_path, closed)["a/b"] is False
+    assert laid(tmp_path, closed, opened)["a/b"] is True
+
+
+@pytest.mark.parametrize(
+    ("whiteout", "left"),
+    [
+        ("a/.wh.b", {"a", "ab", "a/new"}),
+        (".wh.a", {"ab", "a", "a/new"}),
+        ("a/.wh..wh..opq", {"a", "ab", "a/new"}),
+        ("a/b/.wh.c", {"a", "ab", "a/b", "a/new"}),
+    ],
+)
+def test_what_a_later_layer_takes_away_is_gone_and_nothing_else(tmp_path, whiteout, left):
+    below: list[Member] = [("a", 0o755, None), ("a/b", 0o755, None), ("a/b/c", 0o644, b""), ("ab", 0o644, b"")]
+    above: list[Member] = [("a", 0o755, None), (whiteout, 0o000, b""), ("a/new", 0o644, b"")]
+    assert set(laid(tmp_path, below, above)) == left
 
 
 @pytest.mark.parametrize("data", [gzip.compress(tar(FINE))[:-20], b"nonsense" * 100], ids=["cut off", "no tar"])

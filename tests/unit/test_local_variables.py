@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from build.local.deployment import Deployment, LogFormat
-from build.local.variables import worker_variables
+from build.local.deployment import Container, Deployment, LogFormat
+from build.local.variables import container_variables, worker_variables
 from build.model import Runtime
 
 
@@ -84,3 +84,36 @@ def test_a_log_level_is_set_for_json_only():
     assert "AWS_LAMBDA_LOG_LEVEL" not in variables(log_level="DEBUG")
     assert variables(log_format=LogFormat.JSON)["AWS_LAMBDA_LOG_LEVEL"] == "INFO"
     assert variables(log_format=LogFormat.JSON, log_level="DEBUG")["AWS_LAMBDA_LOG_LEVEL"] == "DEBUG"
+
+
+def of_container(image=(), function=()):
+    container = Container(root=Path("/root"), command=("/run",), workdir="/", environment=dict(image))
+    deployment = Deployment(
+        function_name="orders",
+        version="7",
+        runtime=None,
+        handler="",
+        task_root=Path("/root"),
+        environment=dict(function),
+        log_group="/aws/lambda/orders",
+        region="eu-central-1",
+        account_id="123456789012",
+    )
+    return container_variables(deployment, container, log_stream="stream", endpoint="http://127.0.0.1:1")
+
+
+def test_of_an_image_the_function_wins_over_the_image_and_lambda_over_both():
+    got = of_container(
+        image={"A": "image", "B": "image", "AWS_REGION": "image", "PATH": "/image"},
+        function={"B": "function", "AWS_LAMBDA_FUNCTION_NAME": "function"},
+    )
+    assert (got["A"], got["B"], got["PATH"]) == ("image", "function", "/image")
+    assert (got["AWS_REGION"], got["AWS_LAMBDA_FUNCTION_NAME"]) == ("eu-central-1", "orders")
+    assert got["AWS_ENDPOINT_URL"] == "http://127.0.0.1:1"
+
+
+def test_an_image_has_places_of_its_own_and_says_itself_what_runs_in_it():
+    got = of_container()
+    assert (got["LAMBDA_TASK_ROOT"], got["LAMBDA_RUNTIME_DIR"]) == ("/var/task", "/var/runtime")
+    assert of_container(image={"LAMBDA_TASK_ROOT": "/app"})["LAMBDA_TASK_ROOT"] == "/app"
+    assert {"_HANDLER", "AWS_EXECUTION_ENV", "HOME", "LD_LIBRARY_PATH", "TMPDIR"} & set(got) == set()

@@ -137,13 +137,13 @@ class TestRollOut:
         return Outputs(functions={"orders": function}, layers={}, http_api_urls=())
 
     def roll_out(self, client, answer="1", released=(), said=None):
-        digests = {"orders": Digest.of_bytes(code_of(answer))}
+        codes = {"orders": Digest.of_bytes(code_of(answer)).base64}
         say = said.append if said is not None else print
         shift = Shift(
             env="dev", functions=client, invoker=no_client, cloudwatch=no_client, codedeploy=no_client, on_progress=say
         )
         plain = {"orders": Shifting()}
-        (rollout,), went_back = roll_out(self.outputs(), digests, dict(released), shift, plain, smokes={})
+        (rollout,), went_back = roll_out(self.outputs(), codes, dict(released), shift, plain, smokes={})
         assert went_back is None
         return rollout
 
@@ -163,8 +163,8 @@ class TestRollOut:
             clock=clock,
         )
         watched = {"orders": Shifting(watch_minutes=1)}
-        digests = {"orders": Digest.of_bytes(code_of("2"))}
-        (rollout,), went_back = roll_out(outputs, digests, {}, shift, watched, smokes={})
+        codes = {"orders": Digest.of_bytes(code_of("2")).base64}
+        (rollout,), went_back = roll_out(outputs, codes, {}, shift, watched, smokes={})
         assert (rollout.version, rollout.before, rollout.live, rollout.moved) == ("2", "1", "1", False)
         assert went_back is not None
         assert went_back.facts == ("orders-errors", "orders:live is at version 1 again, not 2")

@@ -38,15 +38,23 @@ def test_a_repository_is_made_once_with_what_terraform_gives_it(ecr):
     assert {each["Key"]: each["Value"] for each in tags} == {"slipway": "shop", "env": "prod"}
 
 
-def test_what_lacks_its_image_is_told(ecr):
-    image = made(image_base())
-    for name in ("there", "empty", "other"):
-        ecr.repository(name)
+def test_an_image_is_there_by_its_digest_alone(ecr):
+    image, other = made(image_base()), made(image_base(), WorkingDir="/srv")
+    ecr.repository("there")
     put(ecr, "there", image)
-    put(ecr, "other", made(image_base(), WorkingDir="/srv"))
-    wanted = dict.fromkeys(("there", "empty", "other", "nowhere"), image)
-    assert ecr.lacking(wanted) == ("empty", "other", "nowhere")
-    assert ecr.lacking({}) == ()
+    assert ecr.has("there", image.digest)
+    assert not ecr.has("there", other.digest)
+    assert not ecr.has("nowhere", image.digest)
+
+
+def test_a_repository_can_be_emptied_and_one_that_is_gone_is_empty(ecr):
+    image = made(image_base())
+    ecr.repository("there")
+    put(ecr, "there", image)
+    ecr.emptied("there")
+    assert not ecr.has("there", image.digest)
+    ecr.client.delete_repository(repositoryName="there")
+    ecr.emptied("there")
 
 
 def test_the_login_is_a_name_and_a_password(ecr):

@@ -56,9 +56,9 @@ def rolled_out(answer, after=()):
         on_progress=print,
     )
     outputs = Outputs(functions=functions, layers={}, http_api_urls=())
-    digests = dict.fromkeys(functions, Digest.of_bytes(code_of("2")))
+    codes = dict.fromkeys(functions, Digest.of_bytes(code_of("2")).base64)
     shiftings = {"orders": Shifting(), "stock": Shifting(after=after)}
-    return roll_out(outputs, digests, {}, shift, shiftings, smokes={"stock": SMOKE})
+    return roll_out(outputs, codes, {}, shift, shiftings, smokes={"stock": SMOKE})
 
 
 def live():

@@ -494,7 +494,7 @@ def test_own_files_are_counted_and_bytecode_and_what_distributions_bring_are_not
         (
             {"image_config": [{"command": ["a"]}]},
             {"image_config": [{"command": ["b"]}]},
-            "image_config[0].command changed",
+            "image_config.command a → b",
         ),
     ],
 )

@@ -28,7 +28,7 @@ def test_every_verb_and_option_is_documented(name, task):
 
 
 def test_every_verb_of_the_reference_exists():
-    documented = set(re.findall(r"^\| `([a-z.]+)[` ]", REFERENCE, re.MULTILINE))
+    documented = set(re.findall(r"^\| `([a-z.-]+)[` ]", REFERENCE, re.MULTILINE))
     assert documented == {name for name, _ in verbs()}
 
 

@@ -43,7 +43,8 @@ resource "aws_cloudformation_stack" "anybody" {
   template_body = jsonencode({
     Description = "Anybody may call the URL of ${var.function_name}: ${replace(var.reason, "/[^ -~]/", "?")}" # as CloudFormation gives it back
     Resources = {
-      Permission = {
+      # Another name for another function: the statement went with the old one, which CloudFormation never learns.
+      (var.package_type == "Image" ? "PermissionOfImage" : "Permission") = {
         Type = "AWS::Lambda::Permission"
         Properties = {
           Action                = "lambda:InvokeFunction"

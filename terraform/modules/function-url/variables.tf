@@ -45,6 +45,13 @@ variable "function_name" {
   nullable    = false
 }
 
+variable "package_type" {
+  description = "Zip or Image: between them Lambda makes a function anew, and forgets who may call it."
+  type        = string
+  default     = "Zip"
+  nullable    = false
+}
+
 variable "reason" {
   description = "Why anybody may call; needed with auth none."
   type        = string

@@ -16,7 +16,7 @@ resource "aws_lambda_function" "this" {
   runtime                        = one(var.zip[*].runtime)
   handler                        = one(var.zip[*].handler)
   layers                         = one(var.zip[*].layers)
-  image_uri                      = var.image_uri
+  image_uri                      = one(var.image[*].uri)
   architectures                  = [var.architecture]
   memory_size                    = var.limits.memory_mb
   timeout                        = var.limits.timeout_s
@@ -27,6 +27,15 @@ resource "aws_lambda_function" "this" {
 
   ephemeral_storage {
     size = var.limits.ephemeral_storage_mb
+  }
+
+  dynamic "image_config" {
+    for_each = [for image in var.image[*] : image if length(image.command) + length(image.entry_point) > 0 || image.working_directory != null]
+    content {
+      command           = image_config.value.command
+      entry_point       = image_config.value.entry_point
+      working_directory = image_config.value.working_directory
+    }
   }
 
   dynamic "environment" {
@@ -94,7 +103,8 @@ resource "aws_lambda_alias" "live" {
 
   # Terraform publishes versions, the roll-out chooses which of them is live: a rollback must outlast the next plan.
   lifecycle {
-    ignore_changes = [function_version, routing_config]
+    ignore_changes       = [function_version, routing_config]
+    replace_triggered_by = [aws_lambda_function.this.package_type] # it goes with a function that is made anew
   }
 }
 
@@ -105,6 +115,10 @@ resource "aws_lambda_function_event_invoke_config" "live" {
   qualifier                    = aws_lambda_alias.live.name
   maximum_retry_attempts       = var.asynchronous.retries
   maximum_event_age_in_seconds = var.asynchronous.max_age_s
+
+  lifecycle {
+    replace_triggered_by = [aws_lambda_function.this.package_type]
+  }
 
   dynamic "destination_config" {
     for_each = local.on_failure != null || var.asynchronous.on_success != null ? [var.asynchronous] : []

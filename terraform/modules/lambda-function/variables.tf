@@ -59,14 +59,19 @@ variable "environment" {
   }
 }
 
-variable "image_uri" {
-  description = "Image in ECR, by digest; null for a zip."
-  type        = string
-  default     = null
+variable "image" {
+  description = "An image in ECR, by digest, and what is started in it; null for a zip. Null, and an empty list, is what the image says itself."
+  type = object({
+    uri               = string
+    command           = optional(list(string), [])
+    entry_point       = optional(list(string), [])
+    working_directory = optional(string)
+  })
+  default = null
 
   validation {
-    condition     = var.image_uri == null ? true : can(regex("@sha256:[0-9a-f]{64}$", var.image_uri))
-    error_message = "image_uri must end in @sha256:<64 hex digits>, because a tag may move, got '${coalesce(var.image_uri, "null")}'."
+    condition     = var.image == null ? true : can(regex("@sha256:[0-9a-f]{64}$", var.image.uri))
+    error_message = "image.uri must end in @sha256:<64 hex digits>, because a tag may move, got '${try(var.image.uri, "null")}'."
   }
 }
 
@@ -195,8 +200,8 @@ variable "zip" {
   default = null
 
   validation {
-    condition     = (var.zip == null) != (var.image_uri == null)
-    error_message = "A function needs zip or image_uri, got ${var.zip == null ? "neither" : "both"}."
+    condition     = (var.zip == null) != (var.image == null)
+    error_message = "A function needs zip or image, got ${var.zip == null ? "neither" : "both"}."
   }
 
   validation {

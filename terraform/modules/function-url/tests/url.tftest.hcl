@@ -53,6 +53,18 @@ run "anybody_may_call_through_the_url_alone" {
   }
 }
 
+run "a_function_that_is_made_anew_as_an_image_gets_its_statement_again" {
+  variables {
+    package_type = "Image"
+    auth         = "none"
+    reason       = "Webhooks of the payment provider, which signs them"
+  }
+  assert {
+    condition     = keys(jsondecode(aws_cloudformation_stack.anybody[0].template_body).Resources) == ["PermissionOfImage"]
+    error_message = "Under its old name CloudFormation takes the statement for one that is there."
+  }
+}
+
 run "a_reason_in_another_script_comes_back_as_it_was_sent" {
   command = plan
   variables {

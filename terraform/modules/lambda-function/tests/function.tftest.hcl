@@ -201,8 +201,8 @@ run "code_is_signed_snapshotted_traced_encrypted_and_tagged_as_told" {
 run "an_image_has_neither_runtime_nor_handler" {
   command = plan
   variables {
-    zip       = null
-    image_uri = "123456789012.dkr.ecr.us-east-1.amazonaws.com/slipway-dev/orders@sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
+    zip   = null
+    image = { uri = "123456789012.dkr.ecr.us-east-1.amazonaws.com/slipway-dev/orders@sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae" }
   }
   assert {
     condition     = aws_lambda_function.this.package_type == "Image" && aws_lambda_function.this.runtime == null && aws_lambda_function.this.handler == null
@@ -210,20 +210,35 @@ run "an_image_has_neither_runtime_nor_handler" {
   }
 }
 
+run "what_an_image_starts_can_be_replaced" {
+  command = plan
+  variables {
+    zip = null
+    image = {
+      uri     = "123456789012.dkr.ecr.us-east-1.amazonaws.com/slipway-dev/orders@sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
+      command = ["other.handler"]
+    }
+  }
+  assert {
+    condition     = one(aws_lambda_function.this.image_config).command == tolist(["other.handler"])
+    error_message = "Lambda must start what it is told to."
+  }
+}
+
 run "zip_and_image_together_are_refused" {
   command         = plan
   expect_failures = [var.zip]
   variables {
-    image_uri = "123456789012.dkr.ecr.us-east-1.amazonaws.com/slipway-dev/orders@sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
+    image = { uri = "123456789012.dkr.ecr.us-east-1.amazonaws.com/slipway-dev/orders@sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae" }
   }
 }
 
 run "an_image_by_tag_is_refused" {
   command         = plan
-  expect_failures = [var.image_uri]
+  expect_failures = [var.image]
   variables {
-    zip       = null
-    image_uri = "123456789012.dkr.ecr.us-east-1.amazonaws.com/slipway-dev/orders:latest"
+    zip   = null
+    image = { uri = "123456789012.dkr.ecr.us-east-1.amazonaws.com/slipway-dev/orders:latest" }
   }
 }
 
