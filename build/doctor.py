@@ -12,7 +12,8 @@ from build import process
 from build.errors import SlipwayError
 from build.infra.binary import terraform_binary
 from build.infra.mirrors import provider_source
-from build.local import cloud
+from build.local import cloud, sandbox
+from build.model import Workspace
 from build.project.discovery import discover
 from build.project.interpreters import interpreter_of, release_of
 from build.project.profiles import RUNTIMES, host_architecture
@@ -35,6 +36,7 @@ def examine(root: Path) -> Iterator[Row]:
         if runtime in used:
             yield _row(f"{runtime} (used)", lambda runtime=runtime: f"{release_of(runtime)}, {interpreter_of(runtime)}")  # type: ignore[misc]
     yield _row("embedded cloud", lambda: _cloud(root))
+    yield from _images(root)
     yield _row("AWS credentials", _credentials)
 
 
@@ -59,10 +61,37 @@ def _row(what: str, find: Callable[[], str]) -> Row:
         return what, "missing", str(error)
 
 
-def _used_runtimes(root: Path) -> set[object]:
+def _images(root: Path) -> Iterator[Row]:
+    """Tell what container images lean on, where a function is one."""
+    from build.images.builders import builder_here
+
+    workspace = _workspace(root)
+    images = [spec for spec in workspace.functions if spec.is_image] if workspace else []
+    if not images:
+        return
+    unpinned = sorted({str(spec.target.runtime) for spec in images if not spec.base_image})
+    told = f"not for {', '.join(unpinned)}: `invoke image.pull-base`" if unpinned else "pinned"
+    yield "bases of images", "missing" if unpinned else "ok", told
+    problem = sandbox.problem()
+    yield "bubblewrap", "none" if problem else "ok", f"{problem}: images are not shut in" if problem else ""
+    registry = shutil.which("docker-registry")
+    yield "docker-registry", "ok" if registry else "none", registry or "the embedded cloud keeps images in OCI layouts"
+    if any(spec.dockerfile for spec in images):
+        builder = builder_here()
+        told = builder.name if builder else "expected docker, podman or buildah"
+        yield "builder of Dockerfiles", "ok" if builder else "missing", told
+
+
+def _workspace(root: Path) -> Workspace | None:
     try:
-        workspace = discover(root, "local")
+        return discover(root, "local")
     except SlipwayError:
+        return None
+
+
+def _used_runtimes(root: Path) -> set[object]:
+    workspace = _workspace(root)
+    if workspace is None:
         return set()
     layers = {runtime for layer in workspace.layers for runtime in layer.runtimes}
     return layers | {spec.target.runtime for spec in workspace.functions}

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,24 @@ class Grounds:
             )
         return self.bases.image(pinned)
 
+    def obstacle(self, spec: FunctionSpec) -> str:
+        """Say why the Dockerfile of ``spec`` is not built on the embedded cloud; empty if it is, or if there is none.
+
+        A stand-in has neither the package manager nor the compilers that Dockerfiles are for.
+        """
+        if spec.dockerfile is None or not self.workspace.env.is_local:
+            return ""
+        from build.images.builders import builder_here
+        from build.images.instructions import BASE, Instructions
+
+        if builder_here() is None:
+            return "nothing here builds a Dockerfile: install docker, podman or buildah"
+        if BASE in spec.dockerfile.arguments or not Instructions.of(spec.folder).wants_base:
+            return ""
+        if spec.base_image and self._is_usable(Reference.parse(spec.base_image), spec):
+            return ""
+        return "its base was not fetched: run `invoke image.pull-base`"
+
     def layer_of(self, spec: FunctionSpec) -> Callable[[Blob], Path]:
         """Return what gives the file of a layer of the base of ``spec``, fetched if need be."""
         if not spec.base_image:
@@ -81,6 +99,21 @@ class Grounds:
             self._stand_ins[runtime] = stand_in(self.workspace.root, runtime, self.store, say=self.show.say)
             self.show.say(f"images for {runtime} stand on this machine's Python: `invoke image.pull-base` brings AWS's")
         return self._stand_ins[runtime]
+
+
+def buildable(workspace: Workspace, show: Reporter) -> Workspace:
+    """Return ``workspace`` without the functions that are not built on the embedded cloud, and tell why of each."""
+    if not any(spec.dockerfile for spec in workspace.functions):
+        return workspace
+    grounds = Grounds(workspace, Store(workspace.generated / "store"), show)
+    kept = []
+    for spec in workspace.functions:
+        obstacle = grounds.obstacle(spec)
+        if obstacle:
+            show.note(f"skipped: {spec.identity}: {obstacle}")
+        else:
+            kept.append(spec)
+    return replace(workspace, functions=tuple(kept))
 
 
 def publish_images(built: Built, aws: Aws, show: Reporter) -> Iterator[PublishedArtifact]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from build.checks import check
 from build.errors import FindingsError
-from build.imaging import Grounds
+from build.imaging import Grounds, buildable
 from build.inspection.records import record
 from build.inspection.sbom import write_sboms
 from build.locking.locks import read_locks, unpinned
@@ -26,6 +26,7 @@ def build(workspace: Workspace, show: Reporter, *, narrowed: bool = False) -> Bu
 
     With ``narrowed`` the workspace is a part of the repository's, and `diff` has nothing to compare with.
     """
+    workspace = buildable(workspace, show)
     look_ahead(function.target.runtime for function in workspace.functions)
     with show.stage("lock"):
         locks = read_locks(workspace)

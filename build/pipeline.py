@@ -50,6 +50,7 @@ def plan(
     The review is written to .artifacts/<env>/review.*; with ``out`` the plan is saved there, for `deploy_saved`.
     """
     built, aws = prepare(workspace, show)
+    workspace = built.workspace
     planned, _ = _plan(built, aws, show, lock=False, every_stack=every_stack)
     from build import reviews
     from build.approval import saved_of
@@ -70,6 +71,7 @@ def plan(
 def deploy(workspace: Workspace, show: Reporter, *, allow_delete: bool = False, every_stack: bool = False) -> Deployed:
     """Plan, apply that plan, roll out, record; on the embedded cloud, ask every function its first sample event."""
     built, aws = prepare(workspace, show)
+    workspace = built.workspace
     with held(workspace, aws, show, verb="deploy") as lease:
         _tell_of_interrupted(ledger(workspace, aws), show)
         planned, stacks = _plan(built, aws, show, lock=True, every_stack=every_stack)

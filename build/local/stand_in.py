@@ -27,7 +27,7 @@ from build.zips.spill import Spill
 LABEL = "slipway.stand-in"
 """In the config of such an image, and of all that are made on it: what has it is for the embedded cloud alone."""
 
-_FORMAT = 2
+_FORMAT = 3
 _NOTE = "stand-in"
 _RUNTIME = Path(__file__).parent / "runtime"
 _STDLIB = "import sysconfig; print(sysconfig.get_path('stdlib'))"
@@ -137,7 +137,7 @@ def _compiled(python: Path, stdlib: Path, folder: Path) -> Iterator[tuple[str, P
     What this machine has of it asks for the sources' dates, which are others in an image.
     """
     left_out = rf"/({'|'.join(sorted(_LEFT_OUT))})/"
-    how = ["-q", "--invalidation-mode", "unchecked-hash", "-x", left_out]
+    how = ["-q", "-f", "--invalidation-mode", "unchecked-hash", "-x", left_out]
     where = ["-s", str(stdlib), "-p", f"/var/lang/lib/{stdlib.name}", str(stdlib)]
     process.run([str(python), "-I", "-X", f"pycache_prefix={folder}", "-m", "compileall", *how, *where])
     made = folder / stdlib.relative_to(stdlib.anchor)

@@ -197,7 +197,11 @@ def test_devices_are_left_out(unpacked):
     assert not (root / "pipe").exists()
 
 
-@pytest.mark.parametrize("data", [b"\x28\xb5\x2f\xfd zstd", b"no tar at all", gzip.compress(tar(("a", "x")))[:-20]])
+@pytest.mark.parametrize(
+    "data",
+    [b"\x28\xb5\x2f\xfd zstd", b"no tar at all", gzip.compress(tar(("a", "x")))[:-20]],
+    ids=["zstd", "text", "cut off"],
+)
 def test_what_is_no_tar_is_told(tmp_path, data):
     crafted = Crafted(tmp_path / "blobs", tar(("a", "x")))
     (blob,) = crafted.image.layers
