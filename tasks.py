@@ -343,6 +343,14 @@ def invoke_function(c: Context, function: str, event: str = "", env: str = "loca
     run.invoke(ROOT, env, function, event or None, qualifier)
 
 
+@verb(name="run", help={"function": "folder name", "port": "of 127.0.0.1"})
+def run_function(c: Context, function: str, port: int = 9000) -> None:
+    """Build a function and serve it as AWS's Runtime Interface Emulator does, until Ctrl-C."""
+    from build.verbs import emulate
+
+    emulate.run(ROOT, function, port)
+
+
 @verb(help={"since": "how far to look back: minutes, or 90s, 10m, 2h", "follow": "go on until interrupted"})
 def logs(c: Context, function: str, env: str = "local", since: str = "10m", follow: bool = False) -> None:
     """Show what a function logged."""
@@ -569,7 +577,7 @@ namespace = Collection(
     *(new, lock, build_artifacts, affected, check, size, why, diff, verify, permissions),
     *(plan, deploy, destroy, bootstrap),
     *(rollback, drift, gc, metrics),
-    *(invoke_function, logs, status),
+    *(invoke_function, run_function, logs, status),
     *(doctor, bench, run_tests),
     local=Collection(local_start, local_stop, local_status),
     releases=Collection(releases, releases_show, releases_diff),

@@ -5,17 +5,20 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from benchmarks.entrants import Entrant
+from benchmarks.dock import Dock
+from benchmarks.entrants import Entrant, InstalledPeer
 from benchmarks.environments import installed
+from benchmarks.images import ImagePeer, SlipwayImages, packed_of
 from benchmarks.machine import this_machine
 from benchmarks.measure import RunFailedError
 from benchmarks.peers import PEERS
 from benchmarks.race import FULL, QUICK, Clock, Contest, Depth
-from benchmarks.results import Floor, Import, Product, Race, Results, Scale
+from benchmarks.results import Floor, Import, Packed, Product, Race, Results, Scale
 from benchmarks.scaling import floor_of, imports_of, scales_of
 from benchmarks.slipway import Slipway
 from benchmarks.workloads import WORKLOADS, Workload
@@ -63,20 +66,28 @@ def say(text: str) -> None:
 def _raced(root: Path, depth: Depth, chosen: list[str], rivals: list[str], scratch: Path) -> Results:
     machine, clock, slipway = this_machine(), Clock(depth.limit_s), Slipway.as_it_is(root, scratch / "machinery")
     workloads = [WORKLOADS[name] for name in chosen if name != SCALE]
-    entrants, refused = _entrants(slipway, rivals, workloads, root / ".artifacts/bench/peers")
-    found: list[Race | Product | Floor | Import | Scale] = []
+    peers, refused = _peers(rivals, workloads, root / ".artifacts/bench/peers")
+    titles: dict[str, str] = {}
+    found: list[Race | Product | Floor | Import | Packed | Scale] = []
     for left, workload in zip(range(len(workloads), 0, -1), workloads, strict=True):
-        part = clock.part(1 / (left + _FOR_SCALE))
-        contest = Contest(workload, entrants, place=scratch / workload.name, depth=depth, clock=part, say=say)
-        contest.run()
-        found += [*contest.races, *contest.products, *_alone(slipway, contest, depth, clock.part(_ALONE))]
-        shutil.rmtree(scratch / workload.name)
+        part, place = clock.part(1 / (left + _FOR_SCALE)), scratch / workload.name
+        try:
+            with _lanes(workload, slipway, peers, root, scratch / "dock") as lanes:
+                titles |= {lane.key: lane.title for lane in lanes}
+                contest = Contest(workload, lanes, place=place, depth=depth, clock=part, say=say)
+                contest.run()
+                found += [*contest.races, *contest.products]
+                found += _alone(lanes[0], contest, depth, clock.part(_ALONE))
+        except RunFailedError as reason:
+            refused[f"the workload {workload.name}"] = str(reason)
+            say(f"{workload.name}: {reason}\n{reason.tail}".rstrip())
+        shutil.rmtree(place, ignore_errors=True)
     if SCALE in chosen:
         found += scales_of(slipway, scratch, depth, clock, say)
     return Results(
         machine=machine,
         depth=depth.name,
-        entrants={entrant.key: entrant.title for entrant in entrants},
+        entrants=titles or {slipway.key: slipway.title},
         refused=refused,
         workloads={workload.name: workload.title for workload in workloads},
         races=_of(Race, found),
@@ -84,6 +95,7 @@ def _raced(root: Path, depth: Depth, chosen: list[str], rivals: list[str], scrat
         floors=_of(Floor, found),
         imports=_of(Import, found),
         scales=_of(Scale, found),
+        packed=_of(Packed, found),
     )
 
 
@@ -98,37 +110,56 @@ def _of(kind: type[_T], found: Iterable[object]) -> tuple[_T, ...]:
     return tuple(each for each in found if isinstance(each, kind))
 
 
-def _alone(slipway: Slipway, contest: Contest, depth: Depth, clock: Clock) -> Iterator[Floor | Import]:
+@contextmanager
+def _lanes(
+    workload: Workload, slipway: Slipway, peers: Iterable[InstalledPeer], root: Path, place: Path
+) -> Iterator[list[Entrant]]:
+    """Yield who takes part in ``workload``. Raises RunFailedError where images have nowhere to go."""
+    fitting = [peer for peer in peers if peer.peer.is_for_images == workload.is_image]
+    if not workload.is_image:
+        yield [slipway, *fitting]
+        return
+    with Dock(root, place, root / ".artifacts/bench/base", say) as dock:
+        yield [SlipwayImages(slipway=slipway, dock=dock), *(ImagePeer(installed=peer, dock=dock) for peer in fitting)]
+
+
+def _alone(ours: Entrant, contest: Contest, depth: Depth, clock: Clock) -> Iterator[Floor | Import | Packed]:
     """Measure what concerns Slipway alone, where the contest left it, if there is time."""
     site = contest.our_site
     if not site or clock.left_s <= 0:
         return
     try:
+        if not isinstance(ours, Slipway):
+            say(f"{site.workload.name}: the same tars by zlib")
+            yield packed_of(site.workload, ours.zips(site).values())
+            return
         say(f"{site.workload.name}: the physical floor")
-        yield floor_of(slipway, site, depth.rounds, clock)
+        yield floor_of(ours, site, depth.rounds, clock)
         if site.workload.imports and site.workload.runs_here and clock.left_s > 0:
             say(f"{site.workload.name}: importing the result")
-            yield from imports_of(slipway, site, depth.rounds, clock)
+            yield from imports_of(ours, site, depth.rounds, clock)
     except RunFailedError as reason:
         say(f"{site.workload.name}: {reason}\n{reason.tail}".rstrip())
 
 
-def _entrants(
-    slipway: Slipway, rivals: Iterable[str], workloads: Iterable[Workload], place: Path
-) -> tuple[list[Entrant], dict[str, str]]:
-    """Return Slipway, every peer that could be installed, and why the others could not."""
-    entrants: list[Entrant] = [slipway]
+def _peers(
+    rivals: Iterable[str], workloads: Sequence[Workload], place: Path
+) -> tuple[list[InstalledPeer], dict[str, str]]:
+    """Return every peer of ``workloads`` that could be installed, and why the others could not."""
+    peers: list[InstalledPeer] = []
     refused: dict[str, str] = {}
     sets = {workload.functions[0].wants for workload in workloads if not workload.is_many}
-    for key in rivals:
-        peer = PEERS[key]
-        say(f"installing {peer.name} {peer.version}, unless it is there")
+    for peer in (PEERS[key] for key in rivals):
+        if not any(workload.is_image == peer.is_for_images for workload in workloads):
+            continue
+        name = f"{peer.name} {peer.version}".rstrip()
+        say(f"installing {name}, unless it is there")
         try:
-            entrants.append(installed(peer, sets, place))
+            peers.append(installed(peer, sets, place))
         except RunFailedError as reason:
-            refused[f"{peer.name} {peer.version}"] = str(reason)
-            say(f"{peer.name} {reason}\n{reason.tail}".rstrip())
-    return entrants, refused
+            refused[name] = str(reason)
+            say(f"{name} {reason}\n{reason.tail}".rstrip())
+    return peers, refused
 
 
 def _chosen(said: str, known: Iterable[str], kind: str) -> list[str]:

@@ -68,7 +68,7 @@ class Entrant(Protocol):
         """Return what a person would run."""
 
     def zips(self, site: Site) -> dict[str, Path]:
-        """Return the zip of every function, made ready where the tool leaves only a folder."""
+        """Return the zip of every function, made ready where the tool leaves only a folder; of an image, its layers."""
 
 
 def _nothing(_: Function, __: Workload) -> Mapping[str, str]:
@@ -95,7 +95,7 @@ class Peer:
     key: str
     name: str
     pins: tuple[str, ...]
-    """What is installed into its environment; the first is the tool itself."""
+    """What is installed into its environment; the first is the tool itself, unless that makes images."""
     script: str
     edited_script: str = ""
     """For when one line was changed and a person would run something shorter."""
@@ -109,11 +109,13 @@ class Peer:
     made: Callable[[Site, Path], dict[str, Path]] = _packages
     only_one: str = ""
     """Why it does not build many functions; empty if it does."""
+    is_for_images: bool = False
+    """Whether it makes container images, and no zips."""
 
     @property
     def version(self) -> str:
-        """The tool's."""
-        return self.pins[0].partition("==")[2]
+        """The tool's; empty where it is not installed by us."""
+        return "" if self.is_for_images else self.pins[0].partition("==")[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +133,7 @@ class InstalledPeer:
     @property
     def title(self) -> str:
         """What it is called in tables."""
-        return f"{self.peer.name} {self.peer.version}"
+        return f"{self.peer.name} {self.peer.version}".rstrip()
 
     def refuses(self, workload: Workload) -> str:
         """Say why it cannot build ``workload``; empty if it can."""

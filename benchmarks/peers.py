@@ -1,6 +1,7 @@
 """The peers, each as its own documentation would have it built, and as fast as that allows."""
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks.entrants import Peer, Site
@@ -183,4 +184,55 @@ pex3 venv create --dir package --force --layout flat-zipped --complete-platform 
     project_files=_complete_platform,
 )
 
-PEERS = {peer.key: peer for peer in (PIP_ZIP, UV_ZIP, SAM, CHALICE, ZAPPA, PEX)}
+_BUILD_AND_PUSH = """
+[ "$STATE" != cold ] || exit 0  # all it takes is here
+b build $INSECURE --layers --isolation chroot --format oci --timestamp 0 --pull=never --build-arg "BASE=$BASE" \\
+  $VOLUMES --tag "$IMAGE" functions/*
+b push $INSECURE "$IMAGE"
+"""
+
+
+def _dockerfile(*steps: str) -> Callable[[Function, Workload], Mapping[str, str]]:
+    text = "\n".join(["ARG BASE", "FROM ${BASE}", *steps, "COPY app.py /var/task/", 'CMD ["app.handler"]', ""])
+    return lambda _, __: {"Dockerfile": text}
+
+
+BUILDAH_COPY = Peer(
+    key="buildah-copy",
+    name="buildah COPY",
+    pins=("pip==26.3",),
+    programs=("buildah",),
+    # The same files as in Slipway's image, which lie ready.
+    script="""
+[ -d "$CACHES/package" ] || python -m zipfile -e "$ZIP" "$CACHES/package"
+rm -rf "$CACHES/package/app.py" "$CACHES/package/__pycache__"
+[ -d functions/*/package ] || cp -al "$CACHES/package" functions/*/
+"""
+    + _BUILD_AND_PUSH,
+    function_files=_dockerfile("COPY package /var/task/"),
+    is_for_images=True,
+)
+
+BUILDAH_PIP = Peer(
+    key="buildah-pip",
+    name="buildah RUN pip",
+    pins=("pip==26.3",),
+    programs=("buildah",),
+    # Nothing is downloaded: the wheels and pip itself, which the base has not, are mounted.
+    script="""
+if [ ! -d "$CACHES/wheels" ]; then
+  python -m pip download --quiet --only-binary=:all: -r functions/*/requirements.txt --dest "$CACHES/wheels"
+  python -m compileall -q "$VIRTUAL_ENV/lib/python$PYTHON/site-packages/pip"
+fi
+VOLUMES="--volume $CACHES/wheels:/wheels:ro --volume $VIRTUAL_ENV/lib/python$PYTHON/site-packages:/pip:ro"
+"""
+    + _BUILD_AND_PUSH,
+    function_files=_dockerfile(
+        "COPY requirements.txt /tmp/",
+        f"RUN PYTHONPATH=/pip python{RUNTIME} -m pip install --quiet --no-index --find-links /wheels --no-cache-dir "
+        "--root-user-action ignore --target /var/task -r /tmp/requirements.txt",
+    ),
+    is_for_images=True,
+)
+
+PEERS = {peer.key: peer for peer in (PIP_ZIP, UV_ZIP, SAM, CHALICE, ZAPPA, PEX, BUILDAH_COPY, BUILDAH_PIP)}

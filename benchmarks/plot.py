@@ -32,8 +32,8 @@ def plot(results: Results) -> str:
         for workload, title in results.workloads.items():
             races = {(r.entrant, r.state): r for r in results.races if r.workload == workload and r.state in _SHOWN}
             if any(race.samples for race in races.values()):
-                parts += _row(results, f"{workload}: {title}", races, scale, top)
-                top += _HEAD + _ROW * len(results.entrants) + 36
+                parts += _row(results.entrants_of(workload), f"{workload}: {title}", races, scale, top)
+                top += _HEAD + _ROW * len(results.entrants_of(workload)) + 36
     if len(results.scales) > 1:
         parts += _growth(results.scales, top)
         top += 236
@@ -64,22 +64,22 @@ class _Scale:
 
 
 def _row(
-    results: Results, title: str, races: Mapping[tuple[str, State], Race], scale: _Scale, top: float
+    entrants: Mapping[str, str], title: str, races: Mapping[tuple[str, State], Race], scale: _Scale, top: float
 ) -> Iterator[str]:
     """Draw one workload: names once, then a panel for each state."""
     yield _text(_MARGIN, top + 14, title, "text h2")
-    for number, (entrant, name) in enumerate(results.entrants.items()):
+    for number, (entrant, name) in enumerate(entrants.items()):
         style = "text" if entrant == OURS else "quiet"
         yield _text(_MARGIN + _NAMES - 10, top + _HEAD + _ROW * number + 13, name, style, anchor="end")
     for column, state in enumerate(_SHOWN):
         left = _MARGIN + _NAMES + column * (_WIDTH - 2 * _MARGIN - _NAMES) / len(_SHOWN)
-        bottom = top + _HEAD + _ROW * len(results.entrants)
+        bottom = top + _HEAD + _ROW * len(entrants)
         yield _text(left, top + 36, state, "quiet h3")
         for decade in range(scale.low, scale.high + 1):
             x = left + scale.at(10.0**decade)
             yield f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{top + _HEAD - 4:.1f}" y2="{bottom:.1f}"/>'
             yield _text(x, bottom + 13, f"{10.0**decade:g}", "quiet small", anchor="middle")
-        for number, entrant in enumerate(results.entrants):
+        for number, entrant in enumerate(entrants):
             race = races.get((entrant, state))
             y = top + _HEAD + _ROW * number
             if race and race.samples:

@@ -86,11 +86,11 @@ class Product:
     workload: str
     entrant: str
     zip_bytes: int
-    """All zips together."""
+    """All zips together, or all layers that an image has on its base."""
     identical: bool | None
     """Whether builds in two folders, at two times, gave the same bytes; None if there was only one."""
     bytecode: str
-    """What kind of ``.pyc`` it ships: none, dated, checked or unchecked (PEP 552)."""
+    """What kind of ``.pyc`` it ships: none, dated, checked or unchecked (PEP 552); empty where nobody looked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +110,15 @@ class Import:
     workload: str
     variant: str
     seconds: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packed:
+    """The layers of Slipway's image, and how large zlib would make the same tars at level 6."""
+
+    workload: str
+    layer_bytes: int
+    zlib_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +146,12 @@ class Results:
     floors: tuple[Floor, ...] = ()
     imports: tuple[Import, ...] = ()
     scales: tuple[Scale, ...] = ()
+    packed: tuple[Packed, ...] = ()
+
+    def entrants_of(self, workload: str) -> dict[str, str]:
+        """Return who took part in ``workload``, or should have: key → name and version."""
+        there = {race.entrant for race in self.races if race.workload == workload}
+        return {key: name for key, name in self.entrants.items() if key in there}
 
     def race(self, workload: str, state: State, entrant: str = OURS) -> Race | None:
         """Return the race with runs, if there was one."""
@@ -195,6 +210,7 @@ class Results:
                 ),
                 "imports": tuple(Import(**{**row, "seconds": tuple(row["seconds"])}) for row in data["imports"]),
                 "scales": tuple(Scale(**{**row, "samples": _samples(row)}) for row in data["scales"]),
+                "packed": tuple(Packed(**row) for row in data.get("packed", ())),
             }
         )
 

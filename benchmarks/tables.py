@@ -70,9 +70,10 @@ def peer_wins(results: Results) -> Iterator[str]:
     for made in results.products:
         mine = ours_made.get(made.workload)
         if mine and made.zip_bytes < mine.zip_bytes:
-            sizes = f"zips of {megabytes(made.zip_bytes)} against {megabytes(mine.zip_bytes)}"
-            kinds = f"bytecode: {made.bytecode} and {mine.bytecode}"
-            yield f"{results.entrants[made.entrant]} on {made.workload}: {sizes}; {kinds}"
+            sizes = f"{megabytes(made.zip_bytes)} against {megabytes(mine.zip_bytes)}"
+            who = f"{results.entrants[made.entrant]} on {made.workload}"
+            kinds = f"; bytecode: {made.bytecode} and {mine.bytecode}" if made.bytecode else ""
+            yield f"{who}: {'zips' if kinds else 'layers'} of {sizes}{kinds}"
 
 
 def left_out(results: Results) -> Iterator[str]:
@@ -100,7 +101,7 @@ def _workload(results: Results, workload: str, title: str) -> Sheet:
     races = {(race.entrant, race.state): race for race in results.races if race.workload == workload}
     products = {product.entrant: product for product in results.products if product.workload == workload}
     rows = []
-    for entrant, name in results.entrants.items():
+    for entrant, name in results.entrants_of(workload).items():
         walls = [_wall(races.get((entrant, state)), races.get((OURS, state))) for state in State]
         costs = _costs(races.get((entrant, State.WARM)))
         rows.append((Cell(text=name), *walls, *costs, *_product(products.get(entrant))))
@@ -129,7 +130,7 @@ def _product(product: Product | None) -> tuple[Cell, Cell, Cell]:
     if not product:
         return Cell(text="–"), Cell(text="–"), Cell(text="–")
     same = {True: "yes", False: "no", None: "–"}[product.identical]
-    return Cell(text=megabytes(product.zip_bytes)), Cell(text=same), Cell(text=product.bytecode)
+    return Cell(text=megabytes(product.zip_bytes)), Cell(text=same), Cell(text=product.bytecode or "–")
 
 
 def _floors(results: Results) -> Sheet:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 from benchmarks.results import Results, Scale, Spread, State
 
-DATA, REPOSITORY = "data", "monorepo"
+DATA, REPOSITORY, IMAGE = "data", "monorepo", "image"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +21,14 @@ class Target:
 
 def targets(results: Results) -> tuple[Target, ...]:
     """Hold ``results`` against every promise."""
-    return (*_floors(results), *_nothing_changed(results), *_ratios(results), *_sizes(results), *_scales(results))
+    return (
+        *_floors(results),
+        *_nothing_changed(results),
+        *_ratios(results),
+        *_sizes(results),
+        *_images(results),
+        *_scales(results),
+    )
 
 
 def _floors(results: Results) -> Iterator[Target]:
@@ -71,6 +79,25 @@ def _sizes(results: Results) -> Iterator[Target]:
     promise, wanted = "Two builds from nothing, in two folders", "the same bytes"
     if same:
         yield Target(promise=promise, wanted=wanted, got=f"{sum(same)} of {len(same)} workloads", kept=all(same))
+    else:
+        yield Target(promise=promise, wanted=wanted)
+
+
+def _images(results: Results) -> Iterator[Target]:
+    peers = (("buildah-copy", "buildah COPY"), ("buildah-pip", "buildah RUN pip"))
+    for (state, least), (entrant, name) in product(((State.WARM, 5), (State.EDITED, 15)), peers):
+        promise, wanted = f"An image, {state}: built and pushed, against {name}", f"≥ {least} × faster"
+        ratio = results.ratio(IMAGE, state, entrant)
+        if ratio is None:
+            yield Target(promise=promise, wanted=wanted)
+        else:
+            yield Target(promise=promise, wanted=wanted, got=f"{ratio:.1f} ×", kept=ratio >= least)
+    promise, wanted = "An image: its layers against the same tars by zlib, level 6", "≤ 8 % larger"
+    packed = next((each for each in results.packed if each.workload == IMAGE), None)
+    if packed:
+        more = 100 * (packed.layer_bytes / packed.zlib_bytes - 1)
+        got = f"{more:.1f} % ({packed.layer_bytes / 1e6:.1f} MB against {packed.zlib_bytes / 1e6:.1f} MB)"
+        yield Target(promise=promise, wanted=wanted, got=got, kept=100 * packed.layer_bytes <= 108 * packed.zlib_bytes)
     else:
         yield Target(promise=promise, wanted=wanted)
 

@@ -46,6 +46,8 @@ class Workload:
     title: str
     functions: tuple[Function, ...]
     architecture: str = "x86_64"
+    is_image: bool = False
+    """Whether it ships as a container image, which is pushed to a registry."""
     imports: tuple[str, ...] = ()
     """Import packages whose import is timed; none where nothing is compared."""
 
@@ -88,6 +90,12 @@ WORKLOADS = {
         ),
         _one("arm64", "pandas and numpy for arm64", "data", architecture="arm64"),
         _one("large", "pandas, SciPy, scikit-learn: near the limit of 250 MB", "large", "sklearn.linear_model"),
+        Workload(
+            name="image",
+            title="requests, pandas and pyarrow as a container image, pushed to a registry",
+            functions=(Function(name="image", wants="image"),),
+            is_image=True,
+        ),
         Workload(
             name="monorepo",
             title="a repository of 30 functions: 6 plain, 9 requests, 9 web, 6 pandas",

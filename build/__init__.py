@@ -8,6 +8,7 @@
     pipeline   the stages, in order
     making     those up to the check
     imaging    images of functions: what they stand on, and where they are pushed
+    testing    fixtures for the tests of functions
     estate     an env's stacks: planned and applied side by side
     report     how results and findings are shown
     github     its REST API, for the workflows

@@ -6,16 +6,20 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from build.digest import Digest
 from build.errors import InputError
 from build.image import Assembled, Blob, Image
+from build.images.manifests import ARCHITECTURES
 from build.local import cloud
+from build.local.deployment import Deployment
 from build.local.stand_in import is_stand_in, stand_in
-from build.model import Artifact, Built, FunctionSpec, Runtime, Workspace
+from build.model import Artifact, Build, Built, FunctionSpec, Runtime, Workspace
 from build.project.profiles import host_architecture
 from build.release.aws import Aws
 from build.release.images import Ecr
@@ -33,7 +37,7 @@ _PUSHED_AT_ONCE = 4
 _ECR = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.\S+")
 
 
-@dataclass(slots=True)
+@dataclass  # no slots: a cached property needs room
 class Grounds:
     """The bases of a workspace's images."""
 
@@ -49,7 +53,7 @@ class Grounds:
         that was not fetched yet, or is for other machines.
         """
         pinned = Reference.parse(spec.base_image) if spec.base_image else None
-        if self.workspace.env.is_local and not (pinned and self._is_usable(pinned, spec)):
+        if self.workspace.env.is_local and not (pinned and self._is_usable(pinned)):
             return self._stand_in(spec.target.runtime)
         if pinned is None:
             raise InputError(
@@ -67,15 +71,14 @@ class Grounds:
         if spec.dockerfile is None or not self.workspace.env.is_local:
             return ""
         from build.images.builders import builder_here
-        from build.images.instructions import BASE, Instructions
+        from build.images.dockerfile import is_known, wants_base
 
+        has_base = not wants_base(spec) or (spec.base_image and self._is_usable(Reference.parse(spec.base_image)))
+        if has_base and is_known(spec, self.store, base_of=self.base_of):
+            return ""
         if builder_here() is None:
             return "nothing here builds a Dockerfile: install docker, podman or buildah"
-        if BASE in spec.dockerfile.arguments or not Instructions.of(spec.folder).wants_base:
-            return ""
-        if spec.base_image and self._is_usable(Reference.parse(spec.base_image), spec):
-            return ""
-        return "its base was not fetched: run `invoke image.pull-base`"
+        return "" if has_base else f"its base is not here for {host_architecture()}: run `invoke image.pull-base`"
 
     def layer_of(self, spec: FunctionSpec) -> Callable[[Blob], Path]:
         """Return what gives the file of a layer of the base of ``spec``, fetched if need be."""
@@ -83,16 +86,16 @@ class Grounds:
             return lambda blob: self.store.blob(blob.digest)
         return lambda blob: self.bases.layer(Reference.parse(spec.base_image), blob)
 
-    @property
+    @cached_property
     def bases(self) -> "Bases":
         """The way to bases that are pinned."""
         from build.images.bases import Bases
 
         return Bases(self.store, credentials=login_of, say=self.show.say)
 
-    def _is_usable(self, pinned: Reference, spec: FunctionSpec) -> bool:
-        known = self.bases.known(pinned)
-        return known is not None and self.bases.is_here(pinned) and spec.target.architecture is host_architecture()
+    def _is_usable(self, pinned: Reference) -> bool:
+        known, wanted = self.bases.known(pinned), ARCHITECTURES[host_architecture()]
+        return known is not None and known.architecture == wanted and self.bases.is_here(pinned)
 
     def _stand_in(self, runtime: Runtime) -> Image:
         if runtime not in self._stand_ins:
@@ -101,19 +104,23 @@ class Grounds:
         return self._stand_ins[runtime]
 
 
-def buildable(workspace: Workspace, show: Reporter) -> Workspace:
-    """Return ``workspace`` without the functions that are not built on the embedded cloud, and tell why of each."""
+def buildable(workspace: Workspace, show: Reporter, *, all_of_it: bool = False) -> Workspace:
+    """Return ``workspace`` without the functions that are not built on the embedded cloud, and tell why of each.
+
+    Where ``all_of_it`` was asked for, they are an InputError.
+    """
     if not any(spec.dockerfile for spec in workspace.functions):
         return workspace
     grounds = Grounds(workspace, Store(workspace.generated / "store"), show)
-    kept = []
-    for spec in workspace.functions:
-        obstacle = grounds.obstacle(spec)
-        if obstacle:
-            show.note(f"skipped: {spec.identity}: {obstacle}")
-        else:
-            kept.append(spec)
-    return replace(workspace, functions=tuple(kept))
+    obstacles = {spec.identity: obstacle for spec in workspace.functions if (obstacle := grounds.obstacle(spec))}
+    told = [f"{identity}: {obstacle}" for identity, obstacle in obstacles.items()]
+    if told and all_of_it:
+        raise InputError(
+            "what was asked for cannot be built here", facts=told, hint="do what is said, then run `invoke build`"
+        )
+    for line in told:
+        show.note(f"skipped: {line}")
+    return replace(workspace, functions=tuple(spec for spec in workspace.functions if spec.identity not in obstacles))
 
 
 def publish_images(built: Built, aws: Aws, show: Reporter) -> Iterator[PublishedArtifact]:
@@ -152,6 +159,19 @@ def empty_repositories(plans: Iterable[Plan], ecr: Ecr) -> None:
     for change in (each for plan in plans for each in plan.document.get("resource_changes", ())):
         if change["type"] == "aws_ecr_repository" and "delete" in change["change"]["actions"]:
             ecr.emptied(change["change"]["before"]["name"])
+
+
+def deployment_of(spec: FunctionSpec, made: Build, grounds: Grounds) -> Deployment:
+    """Return a function as it was built, unpacked, as Lambda would run it."""
+    from build.images.assembled import content_of
+    from build.local.built import image_deployment, zip_deployment
+
+    image = made.images.get(spec.name)
+    if image is None:
+        layers, code = (layer.digest for layer in made.layers_of(spec)), made.functions[spec.name].digest
+        return zip_deployment(spec, grounds.workspace, grounds.store, code=code, layers=layers)
+    content = content_of(image, grounds.store, grounds.layer_of(spec))
+    return image_deployment(spec, grounds.workspace, image.image, lambda layer: nullcontext(content(layer)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,9 +24,10 @@ from build.store.sharing import opened
 def build(workspace: Workspace, show: Reporter, *, narrowed: bool = False) -> Built:
     """Make every artifact and check it. Touches nothing but .artifacts/ and the package index.
 
-    With ``narrowed`` the workspace is a part of the repository's, and `diff` has nothing to compare with.
+    With ``narrowed`` the workspace is a part of the repository's that was asked for: all of it is built, and `diff` has
+    nothing to compare with.
     """
-    workspace = buildable(workspace, show)
+    workspace = buildable(workspace, show, all_of_it=narrowed)
     look_ahead(function.target.runtime for function in workspace.functions)
     with show.stage("lock"):
         locks = read_locks(workspace)

@@ -116,7 +116,7 @@ class ImageConfig:
     def __post_init__(self) -> None:
         length = len(self.working_directory or "")
         if length > quotas.IMAGE_WORKDIR_CHARS:
-            refused("working_directory", f"expected up to {quotas.IMAGE_WORKDIR_CHARS} characters, got {length}")
+            raise refused(f"a working_directory of at most {quotas.IMAGE_WORKDIR_CHARS} characters", length)
 
 
 @table

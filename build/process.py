@@ -108,8 +108,8 @@ def follow(
 
     Our death, however sudden, leaves the program running and its log growing; a terminal's Ctrl-C
     reaches us alone. When we are interrupted, it gets one SIGINT, and its end is waited for before
-    the interruption goes on; a second interruption leaves it to end alone. Both its streams are in
-    ``stdout`` of what is returned. Raises ToolError if it cannot be started.
+    the interruption goes on, and what it started and left behind is killed; a second interruption leaves it to
+    end alone. Both its streams are in ``stdout`` of what is returned. Raises ToolError if it cannot be started.
     """
     log.touch()
     with log.open("rb") as printed:
@@ -122,6 +122,9 @@ def follow(
                 child.send_signal(signal.SIGINT)
             # What failed to take a line may fail again.
             _tell_to_the_end(child, printed, _nobody if isinstance(reason, Exception) else on_line)
+            if os.name == "posix":
+                with suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGKILL)  # buildah ends the shell of a step, not what that runs
             raise
         printed.seek(begin)
         text = printed.read().decode("utf-8", errors="replace")

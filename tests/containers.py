@@ -4,7 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -27,6 +27,7 @@ _PACKAGES = {
     "bwrap": ("bubblewrap",),
     "skopeo": ("skopeo", "libgpgme11", "libassuan0"),
     "umoci": ("umoci",),
+    "tcc": ("tcc", "libc6-dev"),
 }
 _BASIC = "AWS:$2b$05$HJ4q8M9tJwqvpyDuR0tn6.lb9R.guNN0LRysNMv18PkLoI4blZA3."
 """What htpasswd writes for the name AWS and the password AWS."""
@@ -35,8 +36,13 @@ _BASIC = "AWS:$2b$05$HJ4q8M9tJwqvpyDuR0tn6.lb9R.guNN0LRysNMv18PkLoI4blZA3."
 @cache
 def tool(name: str) -> Path:
     """Return the program ``name``; skip the test where it cannot be had."""
-    if found := shutil.which(name):
-        return Path(found)
+    found = shutil.which(name)
+    return Path(found) if found else unpacked(name) / "usr/bin" / name
+
+
+@cache
+def unpacked(name: str) -> Path:
+    """Return the folder with the packages of the program ``name``; skip the test where they cannot be had."""
     place = _TOOLS / name
     program = place / "usr/bin" / name
     _TOOLS.mkdir(parents=True, exist_ok=True)
@@ -45,16 +51,16 @@ def tool(name: str) -> Path:
             _unpack(_PACKAGES[name], place)
     if not program.is_file():
         pytest.skip(f"there is no {name}, and no package of Debian to take it from")
-    return program
+    return place
 
 
-def run(name: str, *args: str | Path, cwd: Path | None = None) -> str:
-    """Run a tool, which must succeed, and return what it prints."""
+def run(name: str, *args: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
+    """Run a tool, which must succeed, and return what it prints; ``env`` is what `builder` gives."""
     program = tool(name)
     libraries = (
         sorted({str(path.parent) for path in program.parents[2].rglob("*.so.*")}) if _TOOLS in program.parents else []
     )
-    env = {**os.environ, **({"LD_LIBRARY_PATH": ":".join(libraries)} if libraries else {})}
+    env = {**os.environ, **({"LD_LIBRARY_PATH": ":".join(libraries)} if libraries else {}), **(env or {})}
     done = subprocess.run([program, *args], cwd=cwd, env=env, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, f"{name} {args}: {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout
@@ -100,7 +106,7 @@ def builder(name: str, folder: Path, *, path: str) -> dict[str, str]:
     driver = 'driver = "overlay"\n' if os.getuid() == 0 else ""
     texts = {
         "policy.json": '{"default": [{"type": "insecureAcceptAnything"}]}',
-        "registries.conf": "unqualified-search-registries = []\n[[registry]]\nlocation = '127.0.0.1'\ninsecure = true\n",
+        "registries.conf": "[[registry]]\nlocation = '127.0.0.1'\ninsecure = true\n",
         "storage.conf": f'[storage]\n{driver}graphroot = "{places["storage"]}"\nrunroot = "{places["run"]}"\n'
         '[storage.options.overlay]\nskip_mount_home = "true"\n',
         "containers.conf": '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "none"\nruntime = "runc"\n'

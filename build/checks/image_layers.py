@@ -116,7 +116,7 @@ def told(function: FunctionSpec, made: Assembled, store: Store) -> list[object]:
     """Return what findings about an image follow from (JSON): the image, and which of its layers can be looked into."""
     image = made.image
     here = [
-        untouched(store.blob(blob.digest), blob.size_bytes) or store.bring(store.note(NOTE, _key(blob.digest)))
+        untouched(store.blob(blob.digest), blob.size_bytes) or store.bring(store.note(NOTE, key_of(blob.digest)))
         for blob in (() if unreadable(image) else _foreign(function, made, store))
     ]
     return [image.digest.hex, Digest.of_bytes(image.config).hex, made.base is None, here]
@@ -151,7 +151,7 @@ def _foreign(function: FunctionSpec, made: Assembled, store: Store) -> tuple[Blo
 
 @lru_cache(16)
 def _surveyed(blob: Blob, store: Store) -> LayerSurvey | None:
-    key = _key(blob.digest)
+    key = key_of(blob.digest)
     known = store.recall(NOTE, key, LayerSurvey.read)
     path = store.blob(blob.digest)
     if known is None and untouched(path, blob.size_bytes):
@@ -217,7 +217,8 @@ def numbers(version: str) -> tuple[int, ...]:
     return tuple(map(int, version.split("."))) if version[:1].isdigit() else ()
 
 
-def _key(layer: Digest) -> Digest:
+def key_of(layer: Digest) -> Digest:
+    """Return the key of the survey of ``layer``."""
     return Digest.of_bytes(f"{_code()} {layer}".encode())
 
 

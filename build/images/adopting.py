@@ -9,6 +9,7 @@ import json
 import shutil
 import tarfile
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,8 @@ class Adopted:
     """What a container starts with."""
     layers: tuple[Layer, ...]
     """The lowest first."""
+    keys: tuple[Digest, ...]
+    """What each of them is remembered by."""
 
     @property
     def noted(self) -> dict[str, Any]:
@@ -49,28 +52,31 @@ class Adopted:
         return {
             "architecture": self.architecture,
             "settings": self.settings,
-            "layers": [_noted(layer) for layer in self.layers],
+            "layers": list(map(str, self.keys)),
         }
 
     @classmethod
     def read(cls, note: Any, store: Store) -> "Adopted | None":
         """Read what `noted` gave; None where bytes of a layer are gone."""
-        layers = tuple(map(_layer, note["layers"]))
-        if not all(_is_here(layer, store) for layer in layers):
+        keys = tuple(map(Digest.parse, note["layers"]))
+        found = [_recalled(key, store) for key in keys]
+        layers = tuple(layer for layer in found if layer)
+        if len(layers) < len(keys):
             return None
-        return cls(architecture=note["architecture"], settings=note["settings"], layers=layers)
+        return cls(architecture=note["architecture"], settings=note["settings"], layers=layers, keys=keys)
 
 
 def adopt(archive: Path, store: Store, *, watch: Watch) -> Adopted:
     """Take in the image in ``archive``, which is as `docker save` writes it, and put its layers into ``store``.
 
-    ``watch`` sees every layer that was not here before, and the config. Raises ToolError for what cannot be read.
+    ``watch`` sees every layer and the config. Raises ToolError for what cannot be read.
     """
     try:
         with tarfile.open(archive, mode="r:") as opened:
             told = json.load(_member(opened, "manifest.json"))[0]
             config = json.load(_member(opened, told["Config"]))
-            layers = tuple(_layers(opened, told["Layers"], config["rootfs"]["diff_ids"], store, watch))
+            keys = _keys(config["rootfs"]["diff_ids"])
+            layers = tuple(_layers(opened, told["Layers"], keys, store, watch))
     except (tarfile.TarError, EOFError, LookupError, TypeError, ValueError, gzip.BadGzipFile, zlib.error) as reason:
         raise ToolError(
             "what the tool wrote is no image as `docker save` writes it",
@@ -81,25 +87,33 @@ def adopt(archive: Path, store: Store, *, watch: Watch) -> Adopted:
     labels = {key: value for key, value in settings.pop("Labels", {}).items() if not key.startswith(_OF_THE_TOOL)}
     settings |= {"Labels": labels} if labels else {}
     tuple(watch(iter([json.dumps(settings, ensure_ascii=False).encode()])))
-    return Adopted(architecture=str(config.get("architecture", "")), settings=settings, layers=layers)
+    return Adopted(architecture=str(config.get("architecture", "")), settings=settings, layers=layers, keys=keys)
+
+
+def _keys(diff_ids: list[str]) -> tuple[Digest, ...]:
+    """Return the key of each layer: what becomes of one follows from it and from those below it."""
+    said = [(_FORMAT, FORMAT, *diff_ids[:number]) for number in range(1, len(diff_ids) + 1)]
+    return tuple(Digest.of_bytes(" ".join(map(str, words)).encode()) for words in said)
 
 
 def _layers(
-    archive: tarfile.TarFile, names: list[str], diff_ids: list[str], store: Store, watch: Watch
+    archive: tarfile.TarFile, names: list[str], keys: tuple[Digest, ...], store: Store, watch: Watch
 ) -> Iterator[Layer]:
-    """Yield the layers, dated. What becomes of one follows from it and from those below it."""
+    """Yield the layers, dated."""
     modules: Seconds = {}
-    for number, name in enumerate(names, start=1):
-        key = Digest.of_bytes(" ".join(map(str, (_FORMAT, FORMAT, *diff_ids[:number]))).encode())
+    for name, key in zip(names, keys, strict=True):
         with store.scratch() as folder, _unpacked(_member(archive, name), folder / "tar") as stream:
             modules |= modules_in(stream)
-            known = store.recall(_NOTE, key, _layer)
-            if known and _is_here(known, store):
+            pieces = watch(dated(stream, modules))
+            known = _recalled(key, store)
+            if known:
+                deque(pieces, maxlen=0)  # what must not ship may be something else than it was then
                 yield known
                 continue
-            layer = write_tar(watch(dated(stream, modules)), folder / "layer")
+            layer = write_tar(pieces, folder / "layer")
             store.keep(folder / "layer", store.blob(layer.digest))
-        store.remember(_NOTE, key, _noted(layer))
+        row = [str(layer.digest), layer.size_bytes, str(layer.diff_id), layer.unpacked_bytes]
+        store.remember(_NOTE, key, row)
         yield layer
 
 
@@ -121,12 +135,10 @@ def _unpacked(stream: IO[bytes], place: Path) -> IO[bytes]:
     return place.open("rb")
 
 
-def _is_here(layer: Layer, store: Store) -> bool:
-    return untouched(store.blob(layer.digest), layer.size_bytes)
-
-
-def _noted(layer: Layer) -> list[str | int]:
-    return [str(layer.digest), layer.size_bytes, str(layer.diff_id), layer.unpacked_bytes]
+def _recalled(key: Digest, store: Store) -> Layer | None:
+    """Return the layer that was remembered by ``key``; None where its bytes are gone."""
+    layer = store.recall(_NOTE, key, _layer)
+    return layer if layer and untouched(store.blob(layer.digest), layer.size_bytes) else None
 
 
 def _layer(note: Any) -> Layer:

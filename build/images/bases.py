@@ -12,7 +12,7 @@ from build.errors import InputError
 from build.image import Blob, Image
 from build.images.manifests import ARCHITECTURES
 from build.images.pushing import pull_image
-from build.images.registry import INDEXES, Registry
+from build.images.registry import INDEXES, Fetched, Registry
 from build.model import Architecture, Runtime
 from build.rules.references import Reference
 from build.store.objects import Store, untouched
@@ -32,8 +32,6 @@ class Bases:
     store: Store
     credentials: Credentials = lambda _: None
     say: Callable[[str], None] = lambda _: None
-    plain: frozenset[str] = frozenset()
-    """Hosts that speak HTTP without TLS: on loopback."""
     _registries: dict[str, Registry] = field(init=False, default_factory=dict)
     _lock: Lock = field(init=False, default_factory=Lock)
 
@@ -42,13 +40,20 @@ class Bases:
         return self.store.recall(_NOTE, _key(reference), _read)
 
     def image(self, reference: Reference) -> Image:
-        """Return the image of a pinned ``reference``. Raises ToolError where it cannot be had."""
+        """Return the image of a pinned ``reference``.
+
+        Raises ToolError where it cannot be had, InputError for what is no image, such as an index of several.
+        """
         known = self.known(reference)
         if known:
             return known
         self.say(f"asking {reference.host} for {reference.repository}")
+        registry = self._registry(reference)
         with self.store.scratch() as folder:
-            image = pull_image(self._registry(reference), reference.repository, str(reference.digest), folder)
+            try:
+                image = pull_image(registry, reference.repository, str(reference.digest), folder)
+            except (LookupError, TypeError, ValueError):
+                raise _no_image(reference, registry.manifest(reference.repository, str(reference.digest))) from None
         self.store.remember(
             _NOTE, _key(reference), {"manifest": image.manifest.decode(), "config": image.config.decode()}
         )
@@ -89,15 +94,14 @@ class Bases:
         found = registry.manifest(reference.repository, reference.tag)
         if found.media_type not in INDEXES:
             return Reference(reference.host, reference.repository, reference.tag, found.digest)
-        wanted = ARCHITECTURES[architecture]
-        rows = json.loads(found.body)["manifests"]
-        offered = [(row["platform"].get("os"), row["platform"].get("architecture")) for row in rows]
-        for row, offer in zip(rows, offered, strict=True):
-            if offer == ("linux", wanted):
-                return Reference(reference.host, reference.repository, reference.tag, Digest.parse(row["digest"]))
+        wanted = f"linux/{ARCHITECTURES[architecture]}"
+        offered = _offered(found)
+        for platform, digest in offered:
+            if platform == wanted:
+                return Reference(reference.host, reference.repository, reference.tag, Digest.parse(digest))
         raise InputError(
             f"{reference} has no image for {architecture}",
-            facts=[f"expected linux/{wanted}, got {', '.join('/'.join(map(str, each)) for each in offered)}"],
+            facts=[f"expected {wanted}, got {', '.join(platform for platform, _ in offered) or 'none'}"],
             hint="set `base_image` in the function.toml to one that has, then run `invoke build`",
         )
 
@@ -105,7 +109,7 @@ class Bases:
         host = reference.host
         with self._lock:  # its connections and tokens are shared
             if host not in self._registries:
-                self._registries[host] = Registry(host, self.credentials(host), plain=host in self.plain)
+                self._registries[host] = Registry(host, self.credentials(host), plain=reference.is_on_loopback)
             return self._registries[host]
 
 
@@ -117,6 +121,25 @@ def of_aws(runtime: Runtime) -> Reference:
 def _key(reference: Reference) -> Digest:
     assert reference.digest, "pinned, as settings are checked"
     return reference.digest
+
+
+def _offered(index: Fetched) -> list[tuple[str, str]]:
+    """Return OS/ARCHITECTURE and digest of every image of an index; of what is none, nothing."""
+    rows = json.loads(index.body).get("manifests", ()) if index.media_type in INDEXES else ()
+    platforms = [row.get("platform") or {} for row in rows]
+    return [
+        (f"{platform.get('os')}/{platform.get('architecture')}", str(row["digest"]))
+        for platform, row in zip(platforms, rows, strict=True)
+    ]
+
+
+def _no_image(reference: Reference, found: Fetched) -> InputError:
+    return InputError(
+        f"{reference} is no image",
+        facts=[f"expected one for one architecture, got {found.media_type}"]
+        + [f"in it, for {platform}: {digest}" for platform, digest in _offered(found)],
+        hint="pin the digest of one image in `base_image` of the function.toml, then run `invoke image.pull-base`",
+    )
 
 
 def _read(note: Mapping[str, str]) -> Image:

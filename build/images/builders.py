@@ -7,7 +7,7 @@ All are asked for the same: one platform, no attestations (which make an index o
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,28 +133,6 @@ class Secrets:
     values: tuple[bytes, ...]
     """What must be in no layer and no log."""
 
-    @classmethod
-    def of(cls, spec: FunctionSpec, given: Mapping[str, str]) -> "Secrets":
-        """Find the ``given`` secrets of a function; raise InputError with all that are not there."""
-        words, values, missing = [], [], []
-        for name, source in given.items():
-            kind, _, place = source.partition("=")
-            path = spec.folder / Path(place).expanduser()
-            if kind == "env" and os.environ.get(place):
-                values.append(os.environ[place].encode())
-                words += ["--secret", f"id={name},env={place}"]
-            elif kind == "src" and path.is_file():
-                values.append(path.read_bytes())
-                words += ["--secret", f"id={name},src={path}"]
-            else:
-                what = f"environment variable {place}" if kind == "env" else f"file {place}"
-                missing.append(f"{spec.identity}/function.toml: dockerfile.secrets.{name}: there is no {what}")
-        if missing:
-            raise InputError(
-                "secrets of a Dockerfile are not here", facts=missing, hint="set them, then run `invoke build`"
-            )
-        return cls(tuple(words), tuple(each.strip() for each in values if len(each.strip()) >= _LEAST_MASKED))
-
     def masked(self, text: str) -> str:
         """Return ``text`` without them."""
         lines = {line.strip() for value in self.values for line in value.decode("utf-8", "replace").splitlines()}
@@ -173,6 +151,40 @@ class Secrets:
                 raise SecretMetError
             before = joined[-longest:] if longest else b""
             yield piece
+
+
+def secrets_of(functions: Sequence[FunctionSpec], builder: Builder) -> list[Secrets]:
+    """Return what Dockerfiles of ``functions`` may read; raise InputError with all of it that is not there.
+
+    So it does for a ``builder`` that can give none.
+    """
+    given = {spec.identity: spec.dockerfile.secrets for spec in functions if spec.dockerfile}
+    if any(given.values()) and not builder.takes_secrets:
+        raise InputError(
+            "docker without buildx can give no secrets to a Dockerfile",
+            facts=[f"{name}/function.toml: dockerfile.secrets: {', '.join(own)}" for name, own in given.items() if own],
+            hint="install buildx, podman or buildah (Debian: `apt-get install -y buildah`), then run `invoke build`",
+        )
+    found, missing = [], []
+    for spec in functions:
+        words, values = [], []
+        for name, source in given.get(spec.identity, {}).items():
+            kind, _, place = source.partition("=")
+            path = spec.folder / Path(place).expanduser()
+            if kind == "env" and os.environ.get(place):
+                values.append(os.environ[place].encode())
+                words += ["--secret", f"id={name},env={place}"]
+            elif kind == "src" and path.is_file():
+                values.append(path.read_bytes())
+                words += ["--secret", f"id={name},src={path}"]
+            else:
+                what = f"environment variable {place}" if kind == "env" else f"file {place}"
+                missing.append(f"{spec.identity}/function.toml: dockerfile.secrets.{name}: there is no {what}")
+        long = tuple(each.strip() for each in values if len(each.strip()) >= _LEAST_MASKED)
+        found.append(Secrets(words=tuple(words), values=long))
+    if missing:
+        raise InputError("secrets of Dockerfiles are not here", facts=missing, hint="set them, then run `invoke build`")
+    return found
 
 
 def follow(

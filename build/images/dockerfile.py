@@ -16,7 +16,7 @@ from build.errors import FindingsError, InputError, ToolError
 from build.image import Assembled, Image, Part
 from build.images.adopting import Adopted, adopt
 from build.images.assembled import layers_of
-from build.images.builders import Builder, SecretMetError, Secrets, chosen, follow, needed_builder
+from build.images.builders import Builder, SecretMetError, Secrets, chosen, follow, needed_builder, secrets_of
 from build.images.contexts import digest_of
 from build.images.instructions import BASE, Instructions
 from build.images.layouts import export_archive
@@ -48,7 +48,7 @@ class _Order:
     def of(cls, spec: FunctionSpec, base_of: Callable[[FunctionSpec], Image]) -> "_Order":
         text, settings = Instructions.of(spec.folder), spec.dockerfile
         assert settings, spec.identity
-        base = base_of(spec) if text.wants_base and BASE not in settings.arguments else None
+        base = base_of(spec) if wants_base(spec) else None
         said = [
             text.text,
             str(digest_of(spec.folder)),
@@ -82,9 +82,9 @@ def build_images(
     missing = {order.key: order for order in orders if order.key not in made}
     if missing:
         builder = needed_builder([order.spec for order in missing.values()])
-        secrets = {key: _secrets(order.spec, builder) for key, order in missing.items()}
-        for key, order in missing.items():
-            made[key] = _built(order, builder, secrets[key], store, logs=logs, say=say)
+        secrets = secrets_of([order.spec for order in missing.values()], builder)
+        for (key, order), own in zip(missing.items(), secrets, strict=True):
+            made[key] = _built(order, builder, own, store, logs=logs, say=say)
             if _Order.of(order.spec, base_of).key != key:  # one that says one thing must never lead to another
                 raise ToolError(
                     f"{order.spec.identity} changed while its image was being built", hint="run the same command again"
@@ -93,12 +93,22 @@ def build_images(
     return {order.spec.name: _laid_on(made[order.key], order.spec, own_layers(order.spec), store) for order in orders}
 
 
+def wants_base(spec: FunctionSpec) -> bool:
+    """Tell whether the image of ``spec`` stands on the base that is pinned; a Dockerfile may name its own."""
+    if spec.dockerfile is None:
+        return True
+    return BASE not in spec.dockerfile.arguments and Instructions.of(spec.folder).wants_base
+
+
+def is_known(spec: FunctionSpec, store: Store, *, base_of: Callable[[FunctionSpec], Image]) -> bool:
+    """Tell whether `build_images` finds the image of ``spec`` in ``store``, and needs no tool."""
+    return store.recall(_NOTE, _Order.of(spec, base_of).key, lambda note: Adopted.read(note, store)) is not None
+
+
 def _built(order: _Order, builder: Builder, secrets: Secrets, store: Store, *, logs: Path, say: Say) -> Adopted:
     spec, settings = order.spec, order.spec.dockerfile
     assert settings, spec.identity
-    logs.mkdir(parents=True, exist_ok=True)
     log = logs / f"{spec.name}.log"
-    log.write_text("", "utf-8")
 
     def run(words: Sequence[str], doing: str, tell: Say = lambda _: None) -> None:
         what = f"{doing} {spec.identity}"
@@ -108,6 +118,8 @@ def _built(order: _Order, builder: Builder, secrets: Secrets, store: Store, *, l
     wanted = ARCHITECTURES[spec.target.architecture]
     name = f"localhost/slipway/{spec.name}:{order.key.hex[:_SHORT]}"
     with store.scratch() as folder:
+        logs.mkdir(parents=True, exist_ok=True)
+        log.write_text("", "utf-8")
         arguments = dict(settings.arguments)
         if order.base:
             arguments[BASE] = _offered(
@@ -150,18 +162,6 @@ def _offered(base: Image, spec: FunctionSpec, store: Store, load: Callable[[Path
         export_archive(base, lambda blob: store.blob(blob.digest), folder / "base.tar", tag=name)
         load(folder / "base.tar")
     return name
-
-
-def _secrets(spec: FunctionSpec, builder: Builder) -> Secrets:
-    assert spec.dockerfile, spec.identity
-    given = spec.dockerfile.secrets
-    if given and not builder.takes_secrets:
-        raise InputError(
-            f"{spec.identity} has secrets for its Dockerfile, and docker without buildx can give it none",
-            facts=[f"dockerfile.secrets: {', '.join(given)}"],
-            hint="install buildx, podman or buildah (Debian: `apt-get install -y buildah`), then run `invoke build`",
-        )
-    return Secrets.of(spec, given)
 
 
 def _laid_on(made: Adopted, spec: FunctionSpec, parts: Sequence[Part], store: Store) -> Assembled:

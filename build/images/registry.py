@@ -21,7 +21,6 @@ from build.digest import Digest
 from build.errors import ToolError
 from build.image import DOCKER, OCI
 from build.images.authorization import Authorization
-from build.rules.references import Reference
 
 MANIFESTS = (OCI, DOCKER)
 INDEXES = (
@@ -323,27 +322,6 @@ class Registry:
             facts=[f"repository: {repository}", f"expected {wanted}", f"got {got}"],
             hint="run the same command again; if it stays so, something between you and the registry changes them",
         )
-
-
-def resolved(registry: Registry, reference: Reference, *, architecture: str) -> Fetched:
-    """Return the manifest of ``reference`` for Linux on ``architecture`` (x86_64, arm64), out of an index if it is one.
-
-    Raises ToolError where there is none.
-    """
-    found = registry.manifest(reference.repository, reference.name)
-    if found.media_type not in INDEXES:
-        return found
-    wanted = {"x86_64": "amd64"}.get(architecture, architecture)
-    offered = [(each.get("platform", {}), each["digest"]) for each in json.loads(found.body)["manifests"]]
-    for platform, digest in offered:
-        if (platform.get("os"), platform.get("architecture")) == ("linux", wanted):
-            return registry.manifest(reference.repository, digest)
-    have = ", ".join(sorted({f"{each.get('os')}/{each.get('architecture')}" for each, _ in offered}))
-    raise ToolError(
-        f"{reference} is not there for {architecture}",
-        facts=[f"expected linux/{wanted}, got {have or 'nothing'}"],
-        hint="name another base image, then run `invoke build`",
-    )
 
 
 def _with(place: str, **query: str) -> str:

@@ -170,6 +170,32 @@ def update_whole_url() -> Iterator[Undo]:
     yield replace(FunctionUrlConfig, "to_dict", to_dict)
 
 
+def keep_aliases_of_urls() -> Iterator[Undo]:
+    """Moto forgets which alias a function URL is of, and says that it is of the function."""
+    from moto.awslambda.models import FunctionUrlConfig
+    from moto.awslambda.responses import LambdaResponse
+
+    def create(original: Any) -> Any:
+        def create_function_url_config(self: Any) -> Any:
+            original(self)
+            config = self.backend.get_function_url_config(_function_name(self))
+            config.config["Qualifier"] = self._get_param("Qualifier")
+            return 201, {"status": 201}, json.dumps(config.to_dict())
+
+        return create_function_url_config
+
+    def to_dict(original: Any) -> Any:
+        def told(self: Any) -> dict[str, Any]:
+            qualifier = self.config.get("Qualifier")
+            arn = self.function.function_arn
+            return {**original(self), "FunctionArn": f"{arn}:{qualifier}" if qualifier else arn}
+
+        return told
+
+    yield replace(LambdaResponse, "create_function_url_config", create)
+    yield replace(FunctionUrlConfig, "to_dict", to_dict)
+
+
 def _asked(response: Any) -> tuple[Any, str]:
     """Return the function a request is about, and the ARN of what it says of it."""
     function = response.backend.get_function(_function_name(response))

@@ -48,7 +48,7 @@ class Deployment:
     environment: Mapping[str, str] = field(default_factory=dict)
     timeout_s: int = 3
     memory_mb: int = 128
-    """Shown to the function; the embedded cloud does not enforce it."""
+    """What all processes of an environment may hold together."""
     ephemeral_storage_mb: int = 512
     """Size of /tmp in a sandbox."""
     log_group: str

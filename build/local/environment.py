@@ -1,14 +1,9 @@
 """One execution environment: a worker, its temporary folder, and Lambda's rules for what happens in it.
 
-What is not isolated yet: code of a zip sees the host's file system, `/tmp` included (`TMPDIR` and `HOME` lead to a
-folder of its own), may write into its task root, and nothing is held to its memory. An image runs in a sandbox, which
-is a prefix to the worker's command line and needs nothing else changed.
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 """
 
 import json
-import os
-import shutil
-import tempfile
 import time
 import uuid
 from dataclasses import dataclass
@@ -16,21 +11,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from build.local import function_logs, runtime_bundle, sandbox
+from build.local import function_logs, sandbox
 from build.local.deployment import Deployment, Ending, LogFormat, LogLine, LogSink, Outcome
 from build.local.function_logs import Report
+from build.local.launch import Launch, Launcher
 from build.local.runtime_api import Request
-from build.local.variables import container_variables, worker_variables
 from build.local.worker import Exited, Worker
-from build.project.interpreters import interpreter_of
 
 INIT_LIMIT_S = 10.0
 """Then Lambda starts initialisation over, on the function's own time:
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html"""
 MAX_RESPONSE_BYTES = 6_291_556
 """https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, and 100 bytes that Lambda adds."""
-
-_BOOTSTRAP = Path(__file__).parent / "runtime" / "bootstrap.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,14 +57,12 @@ class ExecutionEnvironment:
     ) -> None:
         """``scratch`` is where its temporary folder is made; None is the host's own place for that."""
         self._deployment = deployment
-        self._root = root
-        self._endpoint = endpoint
         self._sink = sink
         self._platform = function_logs.PlatformLog(deployment)
         self._worker: Worker | None = None
-        self._asked = False  # the worker has asked for an event and was not answered yet
         self._tail: list[str] = []
-        self._temporary = Path(tempfile.mkdtemp(prefix="environment-", dir=scratch))
+        self._launcher = Launcher(deployment, root=root, scratch=scratch, endpoint=endpoint)
+        self._launch: Launch | None = None
         day = datetime.now(UTC).strftime("%Y/%m/%d")
         self._stream = f"{day}/[{deployment.version}]{uuid.uuid4().hex}"
 
@@ -94,17 +84,19 @@ class ExecutionEnvironment:
         ending: _Ending | None = None
         began = time.monotonic()
         if cold:
-            if self._deployment.runtime:
-                runtime_bundle.ensure(self._root, self._deployment.runtime)  # before the clock starts: it may download
-            self._log(*self._platform.init(), *filter(None, [self._deployment.note]))
+            note = self._launcher.prepare()  # before the clock starts: it may download
+            self._log(*self._platform.init(), *filter(None, [note]))
             ending, init_ms = self._initialise(invocation)
         if init_ms is not None:
             began = time.monotonic()
         self._log(*self._platform.start(invocation.request_id))
-        ending = ending or self._run(invocation, began + self._deployment.timeout_s)
+        deadline = began + self._deployment.timeout_s
+        ending = ending or self._run(invocation, deadline)
         elapsed_ms = (time.monotonic() - began) * 1000
         limit_ms = self._deployment.timeout_s * 1000.0
         duration_ms = limit_ms if ending.how is Ending.TIMEOUT else elapsed_ms
+        if not ending.fatal:
+            self._freeze(deadline)
         return self._reported(invocation, ending, cold=cold, init_ms=init_ms, duration_ms=duration_ms)
 
     def kill(self) -> None:
@@ -116,7 +108,7 @@ class ExecutionEnvironment:
         """End the worker, whatever it does, and remove its temporary folder."""
         if self._worker:
             self._worker.close()
-        shutil.rmtree(self._temporary, ignore_errors=True)
+        self._launcher.clean()
 
     def _initialise(self, invocation: Invocation) -> tuple[_Ending | None, float | None]:
         """Start the worker; return how it failed, and the ms until it asked for an event where they count apart."""
@@ -134,12 +126,12 @@ class ExecutionEnvironment:
         return self._unready(said, invocation), None
 
     def _unready(self, said: Request | Exited | None, invocation: Invocation) -> _Ending | None:
+        assert self._worker
         match said:
             case Request(path="invocation/next"):
-                self._asked = True
-                return None
+                gone = self._worker.settled()
+                return self._broken(gone, invocation) if gone else None
             case Request():  # init/error
-                assert self._worker
                 self._worker.answer(202, {})
                 payload = json.dumps({**_told(said.body), "requestId": invocation.request_id}).encode()
                 kind = said.headers.get("lambda-runtime-function-error-type", "Runtime.Unknown")
@@ -150,13 +142,11 @@ class ExecutionEnvironment:
     def _run(self, invocation: Invocation, deadline: float) -> _Ending:
         worker = self._worker
         assert worker
-        if not self._asked:
-            said = self._hear(worker, deadline)
-            if not isinstance(said, Request):
-                return self._broken(said, invocation)
-        self._asked = False
+        worker.thaw()
         worker.answer(200, self._headers(invocation, deadline), invocation.event)
         said = self._hear(worker, deadline)
+        if isinstance(said, Request):
+            said = worker.settled() or said
         if not isinstance(said, Request):
             return self._broken(said, invocation)
         worker.answer(202, {})
@@ -172,6 +162,14 @@ class ExecutionEnvironment:
             return _Ending(payload=_error(message, kind), how=Ending.BROKEN, error_type=kind)
         return _Ending(payload=said.body)
 
+    def _freeze(self, deadline: float) -> None:
+        """Wait until the worker is done with everything and asks for the next event; then nothing of it runs."""
+        assert self._worker
+        if isinstance(self._hear(self._worker, deadline), Request):
+            self._worker.freeze()
+        else:
+            self._worker.close()
+
     def _hear(self, worker: Worker, deadline: float) -> Request | Exited | None:
         """Return what concerns the invocation; a worker may ask for parts of the API that are not there."""
         while True:
@@ -184,10 +182,11 @@ class ExecutionEnvironment:
         """Lambda's words for a worker that ended, or that took too long; then it is ended."""
         assert self._worker
         if isinstance(said, Exited):
-            ended = Exited(sandbox.exit_code(said.code)) if self._deployment.container else said
+            ended = Exited(sandbox.exit_code(said.code)) if self._launch and self._launch.boxed else said
             message = f"RequestId: {invocation.request_id} Error: {ended.reason}"
             payload = _error(message, "Runtime.ExitError")
-            ending = _Ending(payload=payload, how=Ending.BROKEN, error_type="Runtime.ExitError", fatal=True)
+            kind = "Runtime.OutOfMemory" if said.out_of_memory else "Runtime.ExitError"
+            ending = _Ending(payload=payload, how=Ending.BROKEN, error_type=kind, fatal=True)
             line = f"{message}\nRuntime.ExitError"
         else:
             limit = f"{self._deployment.timeout_s:.2f} seconds"
@@ -202,7 +201,8 @@ class ExecutionEnvironment:
         self, invocation: Invocation, ending: _Ending, *, cold: bool, init_ms: float | None, duration_ms: float
     ) -> Outcome:
         assert self._worker
-        memory = self._worker.max_memory_mb
+        used = self._worker.max_memory_mb
+        memory = used and min(used, self._deployment.memory_mb)  # files count for the one and not for the other
         self._log(*self._worker.printed())
         if ending.fatal:
             self._worker.close()
@@ -242,27 +242,14 @@ class ExecutionEnvironment:
         return headers
 
     def _started(self) -> Worker:
-        self._asked = False
-        deployment, container, runtime = self._deployment, self._deployment.container, self._deployment.runtime
-        if container:
-            said = container_variables(deployment, container, log_stream=self._stream, endpoint=self._endpoint)
-            place = sandbox.Sandbox(
-                binds=[(container.root, "/")], workdir=container.workdir, temporary_mb=deployment.ephemeral_storage_mb
-            )
-            told = {name: value for name, value in said.items() if name not in sandbox.kept_out(said)}
-            return Worker(place.command(container.command, said), environment=told, cwd=container.root)
-        assert runtime, "without a container there is one"
-        python = interpreter_of(runtime)
-        variables = worker_variables(
-            deployment,
-            python=python,
-            runtime_folder=runtime_bundle.ensure(self._root, runtime),
-            temporary=self._temporary,
-            log_stream=self._stream,
-            endpoint=self._endpoint,
+        self._launch = self._launcher.launch(self._stream)
+        return Worker(
+            self._launch.argv,
+            environment=self._launch.variables,
+            cwd=self._launch.cwd,
+            memory_mb=self._deployment.memory_mb,
+            boxed=self._launch.boxed,
         )
-        command = [str(python), "-S", "-B", str(_BOOTSTRAP), str(os.getpid()), str(deployment.opt or "")]
-        return Worker(command, environment=variables, cwd=deployment.task_root)
 
     def _log(self, *messages: str) -> None:
         if messages:

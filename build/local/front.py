@@ -17,7 +17,8 @@ from build.local.invoker import Invoker
 from build.local.refusals import RefusalError
 
 IDENTITY_PATH = "/_slipway/cloud"
-"""No bucket may be called so, hence nothing of S3 is hidden by it."""
+ENTRIES_PATH = "/_slipway/entries"
+"""No bucket may be called so, hence nothing of S3 is hidden by them."""
 ACCOUNT_ID = "123456789012"
 """Where moto puts everything unless told otherwise."""
 
@@ -28,6 +29,7 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 App = Callable[[Environ, StartResponse], Iterable[bytes]]
 Response = tuple[int, dict[str, str], bytes]
+Entries = Callable[[], list[dict[str, str]]]
 
 
 ONE_BY_ONE = frozenset({"apigateway", "events", "iam", "lambda", "logs", "monitoring", "scheduler"})
@@ -41,9 +43,10 @@ out, and what Terraform's provider asks for twice is a conflict.
 class Front:
     """A WSGI application before moto's."""
 
-    def __init__(self, moto: App, invoker: Invoker, *, nonce: str) -> None:
-        """``nonce`` tells this cloud from any other server that has its port later."""
+    def __init__(self, moto: App, invoker: Invoker, *, nonce: str, entries: Entries = list) -> None:
+        """``nonce`` tells this cloud from any other server that has its port later, ``entries`` what answers where."""
         self._moto = moto
+        self._entries = entries
         self._invoker = invoker
         self._nonce = nonce
         self._turns: dict[str | None, threading.Lock] = {}
@@ -58,6 +61,8 @@ class Front:
         invoke = _INVOKE.fullmatch(path)
         if path == IDENTITY_PATH:
             response = _json(200, {"nonce": self._nonce})
+        elif path == ENTRIES_PATH:
+            response = _json(200, self._entries())
         elif invoke and environ["REQUEST_METHOD"] == "POST" and _service(environ) in {"lambda", None}:
             response = self._invoke(invoke[1], environ)
         else:

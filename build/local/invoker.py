@@ -1,14 +1,11 @@
 """From a function as moto holds it to its environments: names, versions, aliases with weights, and limits."""
 
 import random
-import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +13,10 @@ from build.digest import Digest
 from build.errors import SlipwayError
 from build.local import unpack
 from build.local.alias_mends import event_invoke_config_of
+from build.local.asynchronous import MAX_AGE_S, RETRY_DELAYS_S, Answered, Event, Events, Settings
 from build.local.containers import contained
-from build.local.deployment import Deployment, LogFormat, LogSink, Outcome
+from build.local.deployment import Deployment, LogFormat, LogSink
+from build.local.destinations import Sender
 from build.local.execution import MAX_ENVIRONMENTS, Pool, checked
 from build.local.function_names import FunctionName
 from build.local.images import Depot
@@ -31,16 +30,6 @@ from build.project.profiles import RUNTIMES
 
 ACCOUNT_LIMIT = 1000
 """Environments at once that AWS allows an account before anyone asks for more; what a function may reserve at most."""
-RETRY_DELAYS_S = (1.0, 2.0)
-"""Lambda waits one minute, then two, before it tries a failed asynchronous event again; nobody wants to wait here."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """An outcome and the version that gave it."""
-
-    version: str
-    outcome: Outcome
 
 
 class Invoker:
@@ -58,7 +47,7 @@ class Invoker:
         self._lock = threading.Lock()
         self._pools: dict[tuple[str, str], Pool] = {}
         self._running: Counter[str] = Counter()
-        self._later = ThreadPoolExecutor(max_workers=MAX_ENVIRONMENTS, thread_name_prefix="event")
+        self._events = Events(self.invoke, Sender(endpoint).send)
 
     def invoke(
         self, function: FunctionName, event: bytes, *, request_id: str | None = None, client_context: str | None = None
@@ -82,14 +71,10 @@ class Invoker:
         return Answered(version, outcome)
 
     def invoke_later(self, function: FunctionName, event: bytes, *, request_id: str) -> None:
-        """Take ``event``, and run ``function`` with it in the background; a failure is tried again.
-
-        After the last try the event is gone: dead-letter queues and destinations are not there yet.
-        """
+        """Take ``event``, and run ``function`` with it in the background: see `asynchronous` and `destinations`."""
         checked(event, limit=MAX_ASYNC_REQUEST_BYTES)
-        _resolve(function)
-        retries = RETRY_DELAYS_S[: _retries(function)]
-        self._later.submit(self._until_done, function, event, request_id, retries)
+        settings = _settings(function, _resolve(function))
+        self._events.take(Event(function=function, payload=event or b"{}", request_id=request_id, settings=settings))
 
     def check(self, function: FunctionName, event: bytes) -> None:
         """Raise what `invoke` would raise without running anything: a dry run."""
@@ -110,22 +95,9 @@ class Invoker:
 
     def close(self) -> None:
         """End everything that runs."""
-        self._later.shutdown(wait=False, cancel_futures=True)
+        self._events.close()
         for pool in list(self._pools.values()):
             pool.close()
-
-    def _until_done(self, function: FunctionName, event: bytes, request_id: str, retries: tuple[float, ...]) -> None:
-        for delay_s in (*retries, None):
-            try:
-                if self.invoke(function, event, request_id=request_id).outcome.error is None:
-                    return
-            except TooManyRequestsError:
-                pass  # Lambda keeps such events for hours; here they have the same tries as any
-            except SlipwayError as why:
-                sys.stderr.write(f"{function.arn}: an asynchronous event was dropped\n{why}\n")
-                return
-            if delay_s is not None:
-                time.sleep(delay_s)
 
     @contextmanager
     def _counted(self, function: FunctionName, found: Any) -> Iterator[None]:
@@ -238,10 +210,19 @@ def _exists(deployment: Deployment) -> bool:
     return True
 
 
-def _retries(function: FunctionName) -> int:
+def _settings(function: FunctionName, found: Any) -> Settings:
+    """Return what holds for events of ``function``; dead letters go where ``found``, the version behind it, says."""
     latest = _backend(function).get_function(function.name)
     config = event_invoke_config_of(latest, function.qualifier)
-    return int(config.get("MaximumRetryAttempts", len(RETRY_DELAYS_S)))
+    destinations = config.get("DestinationConfig") or {}
+    dead_letters = getattr(found, "dropped", {}).get("DeadLetterConfig") or {}
+    return Settings(
+        retries=int(config.get("MaximumRetryAttempts", len(RETRY_DELAYS_S))),
+        max_age_s=float(config.get("MaximumEventAgeInSeconds", MAX_AGE_S)),
+        on_success=(destinations.get("OnSuccess") or {}).get("Destination"),
+        on_failure=(destinations.get("OnFailure") or {}).get("Destination"),
+        dead_letters=dead_letters.get("TargetArn"),
+    )
 
 
 def _archive(code: Any) -> unpack.Archive:

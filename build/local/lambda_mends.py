@@ -173,7 +173,11 @@ def keep_layers_of_functions() -> Iterator[Undo]:
 
 
 def never_reuse_version_numbers() -> Iterator[Undo]:
-    """Moto numbers a version by how many there are, so after a deletion a number comes twice."""
+    """Moto numbers a version by how many there are, so after a deletion a number comes twice.
+
+    AWS never does so, even for a function that was deleted and made anew:
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-versions.html
+    """
     from moto.awslambda.models import LambdaStorage
 
     def publish(original: Any) -> Any:
@@ -185,8 +189,10 @@ def never_reuse_version_numbers() -> Iterator[Undo]:
             latest.code_or_config_updated = False  # moto leaves it set after the first version
             if published in before:
                 return published
-            number = max([group.get("highest", 0), *(int(version.version) for version in before)]) + 1
-            group["highest"] = number
+            highest = self.__dict__.setdefault("highest_versions", {})  # by name: groups go with their functions
+            name = latest.function_name
+            number = max([highest.get(name, 0), *(int(version.version) for version in before)]) + 1
+            highest[name] = number
             published.set_version(number)
             for version in group["versions"]:
                 self._arns[version.function_arn] = version

@@ -27,6 +27,7 @@ MENDS: tuple[Callable[[], Iterator[Undo]], ...] = (
     alias_mends.keep_provisioned_concurrency,
     alias_mends.change_code_signing,
     alias_mends.update_whole_url,
+    alias_mends.keep_aliases_of_urls,
     storage_mends.write_redrive_policy_compactly,
     storage_mends.keep_policies_of_queues,
     storage_mends.lock_queues,

@@ -29,6 +29,7 @@ class TooManyRequestsError(RefusalError):
             facts=[f"{limit} invocations at once are allowed{', reserved by the function' if reserved else ''}"],
             hint="wait for earlier invocations to end, or raise `reserved_concurrency` in function.toml",
         )
+        self.limit = limit
         prefix = "ReservedFunction" if reserved else ""
         self.reason = f"{prefix}ConcurrentInvocationLimitExceeded"
 

@@ -4,6 +4,7 @@ Kept in ``.artifacts/local/runtime/pythonX.Y-<digest of the lock>/``. Wheels com
 """
 
 import shutil
+import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -31,7 +32,7 @@ def ensure(root: Path, runtime: Runtime, *, on_progress: Callable[[str], None] |
     """
     folder = _folder(root, runtime)
     if folder.is_dir():
-        return folder
+        return _with_bootstrap(folder)
     from filelock import FileLock
 
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -40,6 +41,20 @@ def ensure(root: Path, runtime: Runtime, *, on_progress: Callable[[str], None] |
             if on_progress:
                 on_progress(f"fetching what Lambda's {runtime} runtime holds: awslambdaric and boto3")
             _install(runtime, folder)
+    return _with_bootstrap(folder)
+
+
+@cache
+def _with_bootstrap(folder: Path) -> Path:
+    """Keep what awslambdaric is started by as it is in the repository, without a download whenever it changes."""
+    for name in ("bootstrap.py", "runtime_client.py"):
+        current = (LOCK.parent / name).read_bytes()
+        if not (folder / name).is_file() or (folder / name).read_bytes() != current:
+            temporary = Path(tempfile.mkdtemp(dir=folder.parent)) / name
+            temporary.write_bytes(current)
+            temporary.chmod(0o644)
+            temporary.replace(folder / name)
+            temporary.parent.rmdir()
     return folder
 
 

@@ -67,6 +67,7 @@ def _server(root: Path, nonce: str, scratch: Path, stack: ExitStack) -> tuple[An
     from build.local.cloud_logs import write
     from build.local.connections import RequestHandler
     from build.local.front import Front
+    from build.local.http_doors import Doors
     from build.local.invoker import Invoker
     from build.local.invoking import invoking
     from build.local.queues import QueuePoller
@@ -83,7 +84,10 @@ def _server(root: Path, nonce: str, scratch: Path, stack: ExitStack) -> tuple[An
     stack.enter_context(mends.installed())
     stack.enter_context(metrics.shown(counted))
     stack.enter_context(invoking(invoker, poller.wake))
-    front = Front(DomainDispatcherApplication(create_backend_app), invoker, nonce=nonce)
+    doors = Doors(root, invoker)
+    stack.callback(doors.close)
+    moto = DomainDispatcherApplication(create_backend_app)
+    front = Front(moto, invoker, nonce=nonce, entries=doors.entries)
     poller.start()
     server = make_server(HOST, port, front, threaded=True, request_handler=RequestHandler, fd=listener.fileno())
     return server, depot

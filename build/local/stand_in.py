@@ -7,8 +7,7 @@ not Amazon Linux, so it never leaves the embedded cloud.
 
 import json
 import re
-import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from build import process
@@ -18,6 +17,7 @@ from build.images.assembled import key_of
 from build.images.layers import write_layer
 from build.images.manifests import ARCHITECTURES, put_on
 from build.local import runtime_bundle
+from build.local.machine import USERS, libraries
 from build.model import Runtime
 from build.project.interpreters import interpreter_of, release_of
 from build.project.profiles import host_architecture
@@ -33,9 +33,6 @@ _RUNTIME = Path(__file__).parent / "runtime"
 _STDLIB = "import sysconfig; print(sysconfig.get_path('stdlib'))"
 _LEFT_OUT = frozenset("ensurepip idlelib lib2to3 site-packages test tests tkinter turtledemo".split())
 _UNUSED = re.compile(r"config-|_test|_tkinter|_xxtestfuzz")
-_LIBRARY = re.compile(r"(?:=> )?(/\S+) \(0x")
-_WHEELS_EXPECT = "libdl.so.2 libgcc_s.so.1 libm.so.6 libpthread.so.0 librt.so.1 libstdc++.so.6 libutil.so.1 libz.so.1"
-"""Libraries that manylinux wheels may take for granted, of what Amazon Linux has."""
 _FILES = ("/bin/sh", "/etc/ssl/certs/ca-certificates.crt")
 _ENTRYPOINT = """\
 #!/bin/sh
@@ -86,12 +83,11 @@ def _made(runtime: Runtime, python: Path, bundle: Path, store: Store) -> Image:
     files |= {path.lstrip("/"): Path(path) for path in _FILES if Path(path).is_file()}
     programs = [place for path, place in files.items() if ".so" in path or path.startswith(("var/lang/bin", "bin/"))]
     own = python.resolve().parent.parent
-    files |= {_place(path, own): path for path in _libraries(programs)}
+    files |= {_place(path, own): path for path in libraries(programs)}
     texts = {
         "lambda-entrypoint.sh": _ENTRYPOINT.format(python=name),
         "etc/os-release": 'NAME="stand-in"\nPRETTY_NAME="A stand-in for AWS\'s base image, for the embedded cloud"\n',
-        "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nsbx_user1051:x:993:990::/home/sbx_user1051:/bin/sh\n",
-        "etc/group": "root:x:0:\nsbx_user1051:x:990:\n",
+        **USERS,
     }
     with store.scratch() as folder:
         files |= {
@@ -149,24 +145,6 @@ def _compiled(python: Path, stdlib: Path, folder: Path) -> Iterator[tuple[str, P
 def _place(library: Path, own: Path) -> str:
     """Return where a shared library goes: as it is here, so that the loader finds it; Python's ``own`` go with it."""
     return f"var/lang/lib/{library.name}" if library.is_relative_to(own) else str(library).lstrip("/")
-
-
-def _libraries(programs: Iterable[Path]) -> set[Path]:
-    """Return the shared libraries of this machine that ``programs`` need, and those that wheels expect; Linux only."""
-    ldd, ldconfig = shutil.which("ldd"), shutil.which("ldconfig", path="/sbin:/usr/sbin:/usr/bin")
-    found: set[str] = set()
-    if ldd:
-        found.update(_LIBRARY.findall(process.run([ldd, *map(str, programs)]).stdout))
-    if ldd and ldconfig:
-        listed = process.run([ldconfig, "-p"]).stdout
-        expected = {
-            line.rpartition(" => ")[2]
-            for line in listed.splitlines()
-            if line.split(" ")[0].strip() in _WHEELS_EXPECT.split()
-        }
-        found.update(_LIBRARY.findall(process.run([ldd, *sorted(expected)]).stdout) if expected else ())
-        found |= expected
-    return {path for path in map(Path, found) if path.is_file()}
 
 
 def _own_files() -> str:

@@ -22,14 +22,14 @@ def worker_variables(
     *,
     python: Path,
     runtime_folder: Path,
-    temporary: Path,
+    temporary: Path | None,
     log_stream: str,
     endpoint: str | None,
 ) -> dict[str, str]:
     """Return all variables of a worker except AWS_LAMBDA_RUNTIME_API.
 
     Lambda's reserved ones win over the function's own, its defaults do not. ``HOME``, which Lambda leaves unset, leads
-    to the temporary folder, or ``~`` would be the home of the person at this machine.
+    to the folder ``temporary``, or ``~`` would be the home of the person at this machine; None is for a sandbox.
     """
     return {
         **_defaults(deployment, python, runtime_folder, temporary),
@@ -63,17 +63,18 @@ def container_variables(
     }
 
 
-def _defaults(deployment: Deployment, python: Path, runtime_folder: Path, temporary: Path) -> dict[str, str]:
+def _defaults(deployment: Deployment, python: Path, runtime_folder: Path, temporary: Path | None) -> dict[str, str]:
     task_root, opt = deployment.task_root, deployment.opt
     libraries = [runtime_folder, runtime_folder / "lib", task_root, task_root / "lib", *([opt / "lib"] if opt else [])]
+    if temporary is None:
+        libraries = [python.parent.parent / "lib", Path("/lib64"), Path("/usr/lib64"), *libraries]
     programs = [python.parent, "/usr/local/bin", "/usr/bin", "/bin", *([opt / "bin"] if opt else [])]
     return {
         **_TRACING,
-        "HOME": str(temporary),
+        **({"HOME": str(temporary), "TMPDIR": str(temporary)} if temporary else {}),
         "LANG": "en_US.UTF-8",
         "LD_LIBRARY_PATH": ":".join(map(str, libraries)),
         "PATH": ":".join(map(str, programs)),
-        "TMPDIR": str(temporary),
         "TZ": ":UTC",
     }
 

@@ -3,19 +3,22 @@
 import os
 import selectors
 import signal
+import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from build import process
+from build.local import memory
 from build.local.function_logs import Splitter
 from build.local.runtime_api import Request, RuntimeApi
 
-_LOOK_S = 0.25
-"""How often a worker that neither speaks nor closes its output is asked whether it still lives."""
+_LOOK_S = 0.1
+"""How often a worker that neither speaks nor closes its output is asked whether it still lives, and for its memory:
+0.1 ms each time."""
 _ENDING_S = 0.002
 _CHUNK_BYTES = 1 << 16
 
@@ -29,6 +32,8 @@ class Exited:
     """The worker's process ended; a negative code is the number of a signal."""
 
     code: int
+    out_of_memory: bool = False
+    """It held more than it may, and was killed for that."""
 
     @property
     def reason(self) -> str:
@@ -44,8 +49,25 @@ class Exited:
 class Worker:
     """A running worker. One thread at a time may use it."""
 
-    def __init__(self, argv: Sequence[str], *, environment: Mapping[str, str], cwd: Path) -> None:
-        """Start ``argv``; AWS_LAMBDA_RUNTIME_API is added to ``environment``."""
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        cwd: Path,
+        memory_mb: int | None = None,
+        boxed: bool = False,
+    ) -> None:
+        """Start ``argv``; AWS_LAMBDA_RUNTIME_API is added to ``environment``.
+
+        It is killed when all its processes together hold more than ``memory_mb``; ``boxed`` tells that the first two
+        are a sandbox.
+        """
+        self._limit = sys.maxsize if memory_mb is None else memory_mb << 20
+        self._own = 2 if boxed else 0
+        self._held = self._resident = 0
+        self._strays: list[int] = []
+        self._frozen = False
         self._selector = selectors.DefaultSelector()
         self._api = RuntimeApi(self._selector)
         self._splitter = Splitter()
@@ -79,14 +101,14 @@ class Worker:
 
     @property
     def max_memory_mb(self) -> int | None:
-        """Peak resident memory so far of the largest process it consists of, or None where /proc does not tell.
-
-        In a sandbox the function itself is a grandchild.
-        """
-        return max((_peak_mb(pid) for pid in _family(self.pid)), default=0) or None
+        """Peak memory so far, or None where /proc does not tell. It may have gone beyond the limit and come back."""
+        if not self._frozen:
+            self._look()
+        return -(-max(self._resident, self._held) >> 20) or None
 
     def wait(self, deadline: float) -> Request | Exited | None:
         """Return what the worker says next, that it ended, or None when ``deadline`` (monotonic) has come."""
+        look = time.monotonic() + _LOOK_S
         while True:
             request = self._api.request()
             if request:
@@ -95,11 +117,40 @@ class Worker:
             if code is not None:
                 self._drain()
                 return Exited(code)
-            left = deadline - time.monotonic()
-            if left <= 0:
+            now = time.monotonic()
+            if now >= look:
+                look = now + _LOOK_S
+                if self._exceeds():
+                    return self._out_of_memory()
+            if now >= deadline:
                 return None
-            for key, _ in self._selector.select(min(left, _LOOK_S)):
+            for key, _ in self._selector.select(min(deadline, look) - now):
                 key.data()
+
+    def settled(self) -> Exited | None:
+        """Tell whether the worker went beyond its memory since it was started, however briefly; then it is killed."""
+        self._look()
+        return self._out_of_memory() if self._held > self._limit else None
+
+    def freeze(self) -> None:
+        """Stop all its processes where they are, until `thaw`.
+
+        Not where the system would not end them with us: a stopped process cannot hear that its connection broke.
+        """
+        if sys.platform == "linux" and not self._frozen:
+            everyone, members = list(memory.descendants(self.pid)), self._members()
+            self._strays = [pid for pid in members if _group(pid) not in (self.pid, None)]
+            self._frozen = True
+            self._signal(signal.SIGSTOP)
+            for pid in set(everyone) - set(members):  # a sandbox goes on, or it would not see its process end
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+    def thaw(self) -> None:
+        """Let it run on."""
+        if self._frozen:
+            self._frozen = False
+            self._signal(signal.SIGCONT)
 
     def answer(self, status: int, headers: Mapping[str, str], body: bytes = b"") -> None:
         """Answer what `wait` returned last. If the worker is gone, the next `wait` tells."""
@@ -130,6 +181,33 @@ class Worker:
         self._selector.close()
         self._output.close()
 
+    def _members(self) -> list[int]:
+        return list(memory.descendants(self.pid, skip=self._own))
+
+    def _look(self) -> None:
+        """Note the peaks."""
+        members = self._members()
+        resident, held = memory.largest(members)
+        self._resident = max(self._resident, resident)
+        self._held = max(self._held, held, memory.held_bytes(members, limit=self._limit))
+
+    def _exceeds(self) -> bool:
+        self._held = max(self._held, memory.held_bytes(self._members(), limit=self._limit))
+        return self._held > self._limit
+
+    def _out_of_memory(self) -> Exited:
+        self.kill()
+        self._process.wait()
+        self._drain()
+        return Exited(-signal.SIGKILL, out_of_memory=True)
+
+    def _signal(self, number: int) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+        for pid in self._strays:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, number)
+
     def _read_output(self) -> None:
         data = self._chunk()
         if data:
@@ -154,19 +232,7 @@ class Worker:
             return None
 
 
-def _family(pid: int) -> Iterator[int]:
-    """Yield ``pid`` and its descendants; where /proc does not tell of them, ``pid`` alone."""
-    waiting = [pid]
-    while waiting:
-        yield (pid := waiting.pop())
-        with suppress(OSError, ValueError):
-            for children in Path(f"/proc/{pid}/task").glob("*/children"):
-                waiting += map(int, children.read_text().split())
-
-
-def _peak_mb(pid: int) -> int:
-    with suppress(OSError, ValueError, IndexError):
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return -(-int(line.split()[1]) // 1024)
-    return 0
+def _group(pid: int) -> int | None:
+    with suppress(ProcessLookupError):
+        return os.getpgid(pid)
+    return None

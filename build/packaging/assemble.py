@@ -120,8 +120,8 @@ def _images(
             if not spec.dockerfile
         }
     for made in images.values():
-        zips = dict.fromkeys(Digest(part.archive.stem) for part in reversed(made.parts))
-        remember_zips(made.image, list(zips), store)
+        *below, code = dict.fromkeys(Digest(part.archive.stem) for part in made.parts)
+        remember_zips(made.image, [code, *below], store)
     return images | build_images(
         [spec for spec in specs if spec.dockerfile],
         store,

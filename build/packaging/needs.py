@@ -9,6 +9,7 @@ from pathlib import Path
 from build.digest import Digest
 from build.errors import InputError, ToolError
 from build.image import Image
+from build.images.dockerfile import wants_base
 from build.locking.locks import Lock, targets_of
 from build.model import FunctionSpec, Workspace
 from build.packaging.assemble import build_workspace
@@ -47,6 +48,9 @@ class _Watched(Store):
     def note(self, subject: str, key: Digest) -> Path:
         return self._noted(Store.note(self, subject, key))
 
+    def remember(self, subject: str, key: Digest, value: object) -> None:
+        """Forget it."""
+
     def _noted(self, path: Path) -> Path:
         self.asked.add(path)
         return path
@@ -77,10 +81,18 @@ def needs(
         parts.append(replace(workspace, functions=(spec,), layers=own))
     for part in parts:
         on_progress(f"{workspace.env.name}: {', '.join(spec.name for spec in part.functions) or 'layers'}")
-        for look in (_artifacts, _ingredients):
+        for look in (_artifacts, _ingredients, _bases):
             with suppress(_NotHereError, ToolError, InputError):  # no Python of its runtime here, no base
                 look(part, locks, watched, base_of)
     return frozenset(watched.asked)
+
+
+def _bases(workspace: Workspace, _: object, store: Store, base_of: Callable[[FunctionSpec], Image] | None) -> None:
+    """Ask for what images stand on, with the layers: whoever pushes one needs them."""
+    for spec in workspace.functions:
+        if base_of and spec.is_image and wants_base(spec):
+            for layer in base_of(spec).layers:
+                store.blob(layer.digest)
 
 
 def _artifacts(

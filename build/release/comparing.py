@@ -12,7 +12,7 @@ ADDED, CHANGED, REMOVED = "added", "changed", "removed"
 HTTP_API = "http_api"
 """The place of what all functions with routes share."""
 _KINDS = ("functions", "layers")
-_ELSEWHERE = ("artifact", "environment", "layers", "managed_policies", "permissions", "triggers")
+_ELSEWHERE = ("artifact", "environment", "image_uri", "layers", "managed_policies", "permissions", "triggers")
 """Keys of a function's hand-off that have a part of their own."""
 
 

@@ -255,4 +255,5 @@ def _added(before: Release, row: Release) -> int:
         for place, each in now.items()
         if place.startswith("layers/") and (place not in then or then[place].digest != each.digest)
     }
-    return sum(now[place].size_bytes for place in published if place in now)
+    # An image is in its repository alone: the key of one is its URI.
+    return sum(now[place].size_bytes for place in published if place in now and "@" not in now[place].key)

@@ -72,7 +72,7 @@ _KINDS = {
     "aws_lambda_event_source_mapping": Kind(word="event source mapping", gap="nothing is read from its source"),
     "aws_lambda_function": Kind(
         word="function",
-        lost=("its published versions, and with them every rollback",),
+        lost=("its published versions, and with them every rollback", "the address of its URL, if it has one"),
         rule="versions-lost",
         gap="invokes of it fail",
     ),

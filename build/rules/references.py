@@ -13,6 +13,7 @@ _REFERENCE = re.compile(
     r"(?:@sha256:(?P<digest>[0-9a-f]{64}))?",
     re.ASCII,
 )
+_LOOPBACK = re.compile(r"(?:localhost|127(?:\.\d+){3})(?::\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,11 @@ class Reference:
     def name(self) -> str:
         """What a registry is asked for: the digest, or without one the tag."""
         return str(self.digest) if self.digest else self.tag
+
+    @property
+    def is_on_loopback(self) -> bool:
+        """Tell whether the registry is one of this machine, which no certificate is for."""
+        return bool(_LOOPBACK.fullmatch(self.host))
 
     def __str__(self) -> str:
         tag = f":{self.tag}" if self.tag else ""

@@ -1,11 +1,15 @@
 """Change an env: `plan`, `deploy`, `destroy`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from build import report
 from build.errors import FindingsError, InputError
 from build.project.discovery import discover
 from build.results import Deployed
+
+if TYPE_CHECKING:
+    from build.local.http_entries import Entry
 
 
 def plan(root: Path, env: str, *, out: str, fail_on: str, as_json: bool, every_stack: bool) -> None:
@@ -56,17 +60,18 @@ def deploy(
     if workspace.is_empty and not saved:
         _say_nothing_to_deploy(show, env)
         if as_json:
-            report.print_json({"release": None, "http_api_urls": [], "functions": [], "layers": []})
+            report.print_json({"release": None, "http_api_urls": [], "entries": [], "functions": [], "layers": []})
         return
     with pipeline.alone(workspace):
         if saved:
             done = pipeline.deploy_saved(workspace, show, Path(saved), allow_delete=allow_delete, replan=replan)
         else:
             done = pipeline.deploy(workspace, show, allow_delete=allow_delete, every_stack=every_stack)
+    entries = _entries(done)
     if as_json:
-        report.print_json(_deployed_json(done))
+        report.print_json(_deployed_json(done, entries))
     else:
-        _print_deployed(done)
+        _print_deployed(done, entries)
     failed = [answer.name for answer in done.answers if answer.error]
     if failed:
         raise FindingsError(
@@ -103,7 +108,17 @@ def _say_nothing_to_deploy(show: report.Reporter, env: str) -> None:
     show.note(f"hint: run `invoke new hello`, or `invoke destroy --env {env}` to remove what was deployed before")
 
 
-def _deployed_json(done: Deployed) -> dict[str, object]:
+def _entries(done: Deployed) -> "tuple[Entry, ...]":
+    """Return what answers HTTP on the embedded cloud; of real envs, Terraform's outputs tell."""
+    if not done.planned.workspace.env.is_local:
+        return ()
+    from build.local import cloud, http_entries
+
+    running = cloud.running(done.planned.workspace.root)
+    return http_entries.entries(running) if running else ()
+
+
+def _deployed_json(done: Deployed, entries: "tuple[Entry, ...]") -> dict[str, object]:
     artifacts, answers = done.planned.artifacts, {answer.name: answer for answer in done.answers}
     uploaded = {each.artifact.key for each in done.planned.published if each.uploaded}
     functions = []
@@ -130,11 +145,18 @@ def _deployed_json(done: Deployed) -> dict[str, object]:
         for each in (published.artifact for published in done.planned.published)
         if each.identity.startswith("layers/")
     ]
-    urls = list(done.outputs.http_api_urls)
-    return {"release": done.release, "http_api_urls": urls, "functions": functions, "layers": layers}
+    from build.local.http_entries import in_place
+
+    return {
+        "release": done.release,
+        "http_api_urls": in_place(done.outputs.http_api_urls, entries),
+        "entries": [each.to_json() for each in entries],
+        "functions": functions,
+        "layers": layers,
+    }
 
 
-def _print_deployed(done: Deployed) -> None:
+def _print_deployed(done: Deployed, entries: "tuple[Entry, ...]") -> None:
     specs = {spec.name: spec for spec in done.planned.workspace.functions}
     answers = {answer.name: answer for answer in done.answers}
     rows = []
@@ -155,6 +177,10 @@ def _print_deployed(done: Deployed) -> None:
         )
     columns = ("function", "runtime", "architecture", "package type", "size", "version", "alias", "time")
     report.print_table(columns, rows, right=("size", "version", "time"))
+    if entries:
+        names = {rollout.function.function_name: rollout.function.name for rollout in done.rollouts}
+        rows_of_entries = ((each.entry, names.get(each.function, each.function), each.url) for each in entries)
+        report.print_table(("entry", "function", "address"), rows_of_entries)
     report.print_answers(done.answers)
     show = report.Reporter()
     for rollout in done.rollouts:

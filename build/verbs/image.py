@@ -125,11 +125,11 @@ def _built(root: Path, env: str, name: str) -> tuple[Workspace, FunctionSpec, As
 
 def _layers(made: Assembled) -> Iterator[tuple[str, Blob]]:
     """Yield every layer with where it comes from, the lowest first."""
-    base = len(made.base.layers) if made.base else 0
+    base, rest = (len(made.base.layers), "packages and code") if made.base else (0, "Dockerfile")
     said = [row.get("created_by") or "" for row in made.image.whole_config.get("history") or [] if not _is_empty(row)]
     for number, blob in enumerate(made.image.layers):
         told = said[number] if number < len(said) else ""
-        yield ("base" if number < base else told or "packages and code"), blob
+        yield ("base" if number < base else told or rest), blob
 
 
 def _is_empty(row: dict[str, object]) -> bool:

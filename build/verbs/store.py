@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from build import report
+from build.digest import Digest
 from build.errors import FindingsError
 from build.image import Image
 from build.imaging import Grounds
@@ -53,6 +54,7 @@ def verify(root: Path) -> None:
 
 def prune(root: Path, *, keep_days: int, dry_run: bool) -> None:
     """Show what nothing needs any more, and remove it."""
+    from build.checks.image_layers import NOTE, key_of
     from build.locking.locks import read_locks
     from build.packaging.needs import needs
 
@@ -61,6 +63,8 @@ def prune(root: Path, *, keep_days: int, dry_run: bool) -> None:
         for workspace in discover_all(root):
             bases = partial(_bases, workspace, reporter)
             needed |= needs(workspace, read_locks(workspace), store, on_progress=reporter.say, bases=bases)
+        blobs = [Digest(path.name) for path in needed if path.parent == store.root / "blobs"]
+        needed |= {store.note(NOTE, key_of(layer)) for layer in blobs}
     with reporter.stage("prune"):
         freed_bytes = upkeep.prune(
             store,

@@ -1,16 +1,19 @@
-"""Images on disk, as the tools of others read them."""
+"""Images on disk, as the tools of others read them; and podman, which reads all that we make."""
 
 import json
+import os
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from build.errors import InputError
-from build.image import DOCKER, OCI
+from build.image import DOCKER, OCI, Image
 from build.images.layouts import Layout, export_archive, export_layout
+from build.images.manifests import as_oci
 from tests import containers
-from tests.integration.test_images_pushing import base, content_of, function, store  # noqa: F401  # fixtures
+from tests.integration.test_images_pushing import base, content_of, function, push, server, store  # noqa: F401  # fixtures
 
 pytestmark = pytest.mark.slow
 
@@ -93,3 +96,43 @@ def test_the_archive_is_the_same_each_time(store, base, tmp_path):  # noqa: F811
     assert (tmp_path / "a.tar").read_bytes() == (tmp_path / "b.tar").read_bytes()
     with tarfile.open(tmp_path / "a.tar") as archive:
         assert {member.mtime for member in archive} == {315_532_800}
+
+
+class TestPodman:
+    """Holds every image against what podman makes of it, each time in an empty storage."""
+
+    @pytest.fixture
+    def podman(self, tmp_path: Path) -> Callable[..., str]:
+        env = containers.builder("podman", tmp_path / "podman", path=os.defpath)
+        return lambda *args: containers.run("podman", *args, env=env)
+
+    @pytest.fixture(params=[OCI, DOCKER], ids=["oci", "docker"])
+    def image(self, request, store, base, tmp_path) -> Image:  # noqa: F811
+        return function(base(request.param), tmp_path, store, b"x = 1\n")
+
+    def seen(self, podman: Callable[..., str], name: str, image: Image, folder: Path) -> str:
+        """Require that what podman calls ``name`` is ``image`` with its files; return the manifest that it keeps."""
+        (told,) = json.loads(podman("image", "inspect", name))
+        assert told["RootFS"]["Layers"] == [str(each) for each in image.diff_ids]
+        assert told["Id"] == image.config_blob.digest.hex
+        assert told["Config"]["Cmd"] == ["app.handler"]
+        podman("cp", f"{podman('create', name).strip()}:/var/task", folder / "task")
+        assert (folder / "task/app.py").read_bytes() == b"x = 1\n"
+        assert {str(path.relative_to(folder / "task")) for path in folder.glob("task/**/*.so")} == {"heavy/core.so"}
+        return str(told["Digest"])
+
+    def test_pulls_what_we_push(self, server, store, image, tmp_path, podman):  # noqa: F811
+        push(image, server, f"podman/{len(image.media_type)}", store)
+        name = f"{server}/podman/{len(image.media_type)}@{image.digest}"
+        podman("pull", "--tls-verify=false", name)
+        assert self.seen(podman, name, image, tmp_path) == str(image.digest)
+
+    def test_loads_what_is_exported_for_docker(self, store, image, tmp_path, podman):  # noqa: F811
+        export_archive(image, content_of(image, store), tmp_path / "image.tar", tag="loaded:latest")
+        podman("load", "--input", tmp_path / "image.tar")
+        self.seen(podman, "localhost/loaded:latest", image, tmp_path)  # under a manifest that podman makes
+
+    def test_takes_an_exported_layout(self, store, image, tmp_path, podman):  # noqa: F811
+        export_layout(image, content_of(image, store), tmp_path / "layout", tag="one")
+        name = podman("pull", f"oci:{tmp_path / 'layout'}:one").split()[-1]
+        assert self.seen(podman, name, image, tmp_path) == str(as_oci(image).digest)

@@ -15,8 +15,7 @@ import pytest
 
 from build.digest import Digest
 from build.errors import ToolError
-from build.images.registry import MANIFESTS, Registry, resolved
-from build.rules.references import Reference
+from build.images.registry import MANIFESTS, Registry
 from tests import containers
 from tests.faults import Answer, Faults, Request, lost, refused, reset
 
@@ -115,31 +114,6 @@ def test_a_manifest_comes_back_by_tag_and_by_digest(server, name, tmp_path, medi
         found = registry.manifest(f"{name}-{media_type[12:15]}", reference)
         assert (found.media_type, found.digest) == (media_type, digest)
     assert not registry.has_manifest(name, "two")
-
-
-def test_out_of_an_index_comes_the_image_of_the_architecture(server, name, tmp_path):
-    registry = client(server)
-    digest = put_image(registry, name, tmp_path)
-    size = len(registry.manifest(name, "one").body)
-    kind = "application/vnd.oci.image.index.v1+json"
-    index = {
-        "schemaVersion": 2,
-        "mediaType": kind,
-        "manifests": [
-            {
-                "mediaType": OCI,
-                "digest": str(digest),
-                "size": size,
-                "platform": {"os": "linux", "architecture": "amd64"},
-            }
-        ],
-    }
-    registry.put_manifest(name, "many", kind, json.dumps(index).encode())
-    reference = Reference.parse(f"{server}/{name}:many")
-    assert resolved(registry, reference, architecture="x86_64").digest == digest
-    with pytest.raises(ToolError, match="is not there for arm64") as raised:
-        resolved(registry, reference, architecture="arm64")
-    assert raised.value.facts == ("expected linux/arm64, got linux/amd64",)
 
 
 def test_skopeo_reads_what_was_put(server, name, tmp_path):

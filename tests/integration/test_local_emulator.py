@@ -383,15 +383,15 @@ def serve(checkout: Checkout, function: str, path: str, log: Path) -> tuple["sub
     return process, Served(port)
 
 
-@pytest.mark.parametrize(("function", "uid"), [("plain", os.getuid()), ("boxed", 993)])
-def test_a_function_is_built_and_served_until_ctrl_c(checkout, tmp_path, function, uid):
+@pytest.mark.parametrize("function", ["plain", "boxed"])
+def test_a_function_is_built_and_served_until_ctrl_c(checkout, tmp_path, function):
     log = tmp_path / "log"
     process, served = serve(checkout, function, f"{containers.tool('bwrap').parent}:{os.environ['PATH']}", log)
     try:
         name = f"slipway-local-{function}"
         for called in ("function", function, name):
             told = served.ask({"a": 1}, path=f"/2015-03-31/functions/{called}/invocations").plain
-            assert told == (200, [{"a": 1}, uid, name])
+            assert told == (200, [{"a": 1}, 993, name])
     finally:
         process.send_signal(signal.SIGINT)
         code = process.wait(20)

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from build.local import runtime_bundle
+from build.local import memory, runtime_bundle, sandbox
 from build.local.execution import Deployment, LogFormat, Pool
 from build.local.refusals import NotJsonError, TooManyRequestsError
 from build.model import Runtime
+from tests import containers
+from tests.checkout import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,14 +43,34 @@ def handler(event, context):
 
 
 @pytest.fixture
+def shut_in(monkeypatch):
+    """Run functions in a sandbox."""
+    monkeypatch.setenv("PATH", f"{containers.tool('bwrap').parent}:{os.environ['PATH']}")
+    sandbox.problem.cache_clear()
+    yield
+    sandbox.problem.cache_clear()
+
+
+@pytest.fixture(params=[True, False], ids=["boxed", "bare"])
+def boxed(request, monkeypatch):
+    """Tell whether functions run in a sandbox; both are tried."""
+    if request.param:
+        request.getfixturevalue("shut_in")
+    else:
+        monkeypatch.setattr(sandbox, "problem", lambda: "no sandbox")
+    return request.param
+
+
+@pytest.fixture
 def make_pool(tmp_path):
     """Give a function that makes a pool of the handler in ``app``."""
     pools: list[Pool] = []
 
     def make(app=APP, *, limit=50, scratch=None, endpoint=None, sink=None, **settings):
         task_root = tmp_path / f"task{len(pools)}"
-        task_root.mkdir()
-        (task_root / "app.py").write_text(app)
+        if app:
+            task_root.mkdir()
+            (task_root / "app.py").write_text(app)
         values = {
             "function_name": "orders",
             "version": "7",
@@ -77,16 +99,27 @@ def invoke(pool, event=None):
     return outcome, json.loads(outcome.payload)
 
 
+def processes_of(pool):
+    """Return the processes that environments consist of, by the ids that this machine gives them."""
+    return [each for pid in pool.pids for each in memory.descendants(pid)]
+
+
 def is_running(pid):
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    stat = Path(f"/proc/{pid}/stat")
-    return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    return not Path("/proc").exists() or state_of(pid) not in {"Z", ""}
 
 
-def test_the_first_invoke_is_cold_and_the_next_are_warm(make_pool):
+def state_of(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
+def test_the_first_invoke_is_cold_and_the_next_are_warm(boxed, make_pool):
     pool = make_pool()
     first, answer = invoke(pool)
     assert first.cold
@@ -99,24 +132,27 @@ def test_the_first_invoke_is_cold_and_the_next_are_warm(make_pool):
     assert answer["request_id"] == second.request_id
 
 
-def test_after_recycling_the_next_invoke_is_cold(make_pool):
+def test_after_recycling_the_next_invoke_is_cold(boxed, make_pool):
     pool = make_pool()
-    _, before = invoke(pool)
+    invoke(pool)
+    (before,) = pool.pids
     pool.recycle()
-    assert not is_running(before["pid"])
+    assert not is_running(before)
     after, answer = invoke(pool)
     assert after.cold
     assert answer["count"] == 1
 
 
-def test_the_log_tail_tells_the_whole_story_of_a_cold_start(make_pool):
+def test_the_log_tail_tells_the_whole_story_of_a_cold_start(boxed, make_pool):
     outcome, _ = invoke(make_pool(), {"a": 1})
     lines = outcome.log_tail.splitlines()
+    if not boxed:
+        assert lines.pop(1).startswith("no sandbox: ")
     assert [line.split()[0] for line in lines] == ["INIT_START", "initialised", "START", "got", "END", "REPORT"]
     assert "Init Duration" in lines[-1]
 
 
-def test_log_records_keep_their_lines_together_and_go_to_the_sink(make_pool):
+def test_log_records_keep_their_lines_together_and_go_to_the_sink(boxed, make_pool):
     seen: list[tuple[str, str]] = []
     app = "import logging\ndef handler(event, context):\n    logging.getLogger().error('one\\ntwo')\n"
     pool = make_pool(app, sink=lambda _, stream, lines: seen.extend((stream, line.message) for line in lines))
@@ -127,10 +163,10 @@ def test_log_records_keep_their_lines_together_and_go_to_the_sink(make_pool):
     assert "/[7]" in seen[0][0]
 
 
-def test_json_logging_gives_json_from_the_platform_and_the_logger(make_pool):
+def test_json_logging_gives_json_from_the_platform_and_the_logger(boxed, make_pool):
     app = "import logging\ndef handler(event, context):\n    logging.getLogger().warning('careful')\n"
     outcome, _ = invoke(make_pool(app, log_format=LogFormat.JSON))
-    records = [json.loads(line) for line in outcome.log_tail.splitlines()]
+    records = [json.loads(line) for line in outcome.log_tail.splitlines() if not line.startswith("no sandbox")]
     assert [record["type"] for record in records if "type" in record] == [
         "platform.initStart",
         "platform.start",
@@ -140,7 +176,7 @@ def test_json_logging_gives_json_from_the_platform_and_the_logger(make_pool):
     assert (warning["message"], warning["requestId"]) == ("careful", outcome.request_id)
 
 
-def test_an_exception_is_answered_as_lambda_does_and_the_environment_stays(make_pool):
+def test_an_exception_is_answered_as_lambda_does_and_the_environment_stays(boxed, make_pool):
     pool = make_pool()
     outcome, answer = invoke(pool, {"raise": True})
     assert outcome.error == "Unhandled"
@@ -149,15 +185,16 @@ def test_an_exception_is_answered_as_lambda_does_and_the_environment_stays(make_
     assert not invoke(pool)[0].cold
 
 
-def test_a_timeout_kills_the_environment_and_says_so(make_pool):
+def test_a_timeout_kills_the_environment_and_says_so(boxed, make_pool):
     pool = make_pool(timeout_s=1)
-    _, before = invoke(pool)
+    invoke(pool)
+    before = processes_of(pool)
     outcome, answer = invoke(pool, {"sleep": 30})
     assert outcome.error == "Unhandled"
     assert answer["errorMessage"].endswith(f"{outcome.request_id} Task timed out after 1.00 seconds")
     assert outcome.duration_ms == 1000
     assert "Status: timeout" in outcome.log_tail
-    assert not is_running(before["pid"])
+    wait_for(lambda: not any(map(is_running, before)))
     assert invoke(pool)[0].cold
 
 
@@ -169,7 +206,7 @@ def test_a_timeout_kills_the_environment_and_says_so(make_pool):
         ({"kill": True}, "signal: killed"),
     ],
 )
-def test_a_crash_is_an_exit_error_and_the_next_invoke_gets_a_new_environment(make_pool, event, reason):
+def test_a_crash_is_an_exit_error_and_the_next_invoke_gets_a_new_environment(boxed, make_pool, event, reason):
     pool = make_pool()
     outcome, answer = invoke(pool, event)
     assert outcome.error == "Unhandled"
@@ -182,10 +219,10 @@ def test_a_crash_is_an_exit_error_and_the_next_invoke_gets_a_new_environment(mak
     assert answer["count"] == 1
 
 
-def test_a_worker_that_died_while_idle_is_replaced_unseen(make_pool):
+def test_a_worker_that_died_while_idle_is_replaced_unseen(boxed, make_pool):
     pool = make_pool()
-    _, before = invoke(pool)
-    os.kill(before["pid"], signal.SIGKILL)
+    invoke(pool)
+    os.kill(processes_of(pool)[-1], signal.SIGKILL)
     time.sleep(0.1)
     outcome, _ = invoke(pool)
     assert outcome.error is None
@@ -206,7 +243,7 @@ def test_a_worker_that_died_while_idle_is_replaced_unseen(make_pool):
         ("raise RuntimeError('die Größe')", "RuntimeError", "die Größe"),
     ],
 )
-def test_code_that_cannot_be_loaded_is_an_init_error(make_pool, app, kind, message):
+def test_code_that_cannot_be_loaded_is_an_init_error(boxed, make_pool, app, kind, message):
     pool = make_pool(app)
     for _ in range(2):
         outcome, answer = invoke(pool)
@@ -217,7 +254,7 @@ def test_code_that_cannot_be_loaded_is_an_init_error(make_pool, app, kind, messa
         assert answer["requestId"] == outcome.request_id
 
 
-def test_an_initialisation_that_takes_too_long_is_done_again_on_the_functions_time(make_pool, monkeypatch):
+def test_an_initialisation_that_takes_too_long_is_done_again_on_the_functions_time(boxed, make_pool, monkeypatch):
     monkeypatch.setattr("build.local.environment.INIT_LIMIT_S", 0.5)
     app = "import time\ntime.sleep(1)\ndef handler(event, context):\n    return 'ready'\n"
     outcome, answer = invoke(make_pool(app, timeout_s=5))
@@ -229,15 +266,15 @@ def test_an_initialisation_that_takes_too_long_is_done_again_on_the_functions_ti
     assert "Task timed out after 1.00 seconds" in answer["errorMessage"]
 
 
-def test_parallel_invokes_get_environments_of_their_own(make_pool):
+def test_parallel_invokes_get_environments_of_their_own(boxed, make_pool):
     pool = make_pool()
     with ThreadPoolExecutor(4) as threads:
         answers = list(threads.map(lambda _: invoke(pool, {"sleep": 0.5})[1], range(4)))
-    assert len({answer["pid"] for answer in answers}) == 4
-    assert len(pool.pids) == 4
+    assert [answer["count"] for answer in answers] == [1, 1, 1, 1]
+    assert len(set(pool.pids)) == 4
 
 
-def test_beyond_the_limit_invokes_are_throttled(make_pool):
+def test_beyond_the_limit_invokes_are_throttled(boxed, make_pool):
     pool = make_pool(limit=1)
     invoke(pool)
     with ThreadPoolExecutor(1) as threads:
@@ -249,7 +286,7 @@ def test_beyond_the_limit_invokes_are_throttled(make_pool):
     assert invoke(pool)[0].error is None
 
 
-def test_an_answer_beyond_6_mb_is_an_error_and_one_below_is_not(make_pool):
+def test_an_answer_beyond_6_mb_is_an_error_and_one_below_is_not(boxed, make_pool):
     pool = make_pool()
     _, answer = invoke(pool, {"large": 6_000_000})
     assert len(answer) == 6_000_000
@@ -259,19 +296,19 @@ def test_an_answer_beyond_6_mb_is_an_error_and_one_below_is_not(make_pool):
     assert not invoke(pool)[0].cold
 
 
-def test_a_large_event_arrives_whole(make_pool):
+def test_a_large_event_arrives_whole(boxed, make_pool):
     pool = make_pool("def handler(event, context):\n    return len(event)\n")
     assert invoke(pool, "x" * 6_000_000)[1] == 6_000_000
 
 
-def test_an_event_that_is_not_json_starts_nothing(make_pool):
+def test_an_event_that_is_not_json_starts_nothing(boxed, make_pool):
     pool = make_pool()
     with pytest.raises(NotJsonError):
         pool.invoke(b"{oops")
     assert pool.pids == ()
 
 
-def test_the_function_sees_its_own_variables_and_nothing_of_the_host(make_pool, monkeypatch):
+def test_the_function_sees_its_own_variables_and_nothing_of_the_host(boxed, make_pool, monkeypatch):
     monkeypatch.setenv("SECRET_OF_THE_HOST", "x")
     monkeypatch.setenv("AWS_PROFILE", "prod")
     app = "import os\ndef handler(event, context):\n    return dict(os.environ)\n"
@@ -282,11 +319,12 @@ def test_the_function_sees_its_own_variables_and_nothing_of_the_host(make_pool, 
     assert variables["_HANDLER"] == "app.handler"
     assert "SECRET_OF_THE_HOST" not in variables
     assert "AWS_PROFILE" not in variables
-    assert Path(variables["HOME"]) != Path.home()
+    assert variables.get("HOME") != str(Path.home())
+    assert ("HOME" in variables) is not boxed
 
 
 @pytest.mark.parametrize("minor", [10, 11, 12, 13])
-def test_modules_are_looked_for_where_lambda_looks(make_pool, tmp_path, minor):
+def test_modules_are_looked_for_where_lambda_looks(boxed, make_pool, tmp_path, minor):
     opt = tmp_path / "opt"
     (opt / "python" / "lib" / f"python3.{minor}" / "site-packages").mkdir(parents=True)
     app = (
@@ -297,21 +335,24 @@ def test_modules_are_looked_for_where_lambda_looks(make_pool, tmp_path, minor):
     )
     pool = make_pool(app, runtime=Runtime(minor), opt=opt)
     _, answer = invoke(pool)
-    task_root = str(pool.deployment.task_root)
-    runtime = str(runtime_bundle.ensure(ROOT, Runtime(minor)))
+    task_root, runtime, own = "/var/task", "/var/runtime", f"/var/lang/lib/python3.{minor}"
+    if not boxed:
+        task_root, runtime = str(pool.deployment.task_root), str(runtime_bundle.ensure(ROOT, Runtime(minor)))
     assert answer["version"][:2] == [3, minor]
     assert answer["cwd"] == task_root
-    assert answer["path"][:4] == [
-        task_root,
-        f"{opt}/python/lib/python3.{minor}/site-packages",
-        f"{opt}/python",
-        runtime,
-    ]
+    layers = "/opt" if boxed else opt
+    expected = [task_root, f"{layers}/python/lib/python3.{minor}/site-packages", f"{layers}/python"]
+    if boxed and minor > 10:
+        expected.append(f"{own}/site-packages")
+    assert answer["path"][: len(expected) + 1] == [*expected, runtime]
     assert answer["boto3"].startswith(runtime)
-    assert [folder for folder in answer["path"][4:] if "site-packages" in folder] == []
+    rest = [folder for folder in answer["path"][len(expected) + 1 :] if not folder.endswith(".zip")]
+    if boxed:
+        assert rest == [own, f"{own}/lib-dynload", f"{own}/site-packages"]
+    assert boxed or [folder for folder in rest if "site-packages" in folder] == []
 
 
-def test_the_task_root_wins_over_layers_and_layers_over_the_runtime(make_pool, tmp_path):
+def test_the_task_root_wins_over_layers_and_layers_over_the_runtime(boxed, make_pool, tmp_path):
     opt = tmp_path / "opt"
     for name in ("shared", "boto3"):
         (opt / "python" / name).mkdir(parents=True)
@@ -324,7 +365,7 @@ def test_the_task_root_wins_over_layers_and_layers_over_the_runtime(make_pool, t
     assert invoke(pool)[1] == ["layer boto3", "task root"]
 
 
-def test_nothing_is_written_beside_the_code_and_temporary_files_go_with_the_environment(make_pool, tmp_path):
+def test_nothing_is_written_beside_the_code_and_temporary_files_go_with_the_environment(boxed, make_pool, tmp_path):
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     app = (
@@ -335,29 +376,28 @@ def test_nothing_is_written_beside_the_code_and_temporary_files_go_with_the_envi
     pool = make_pool(app, scratch=scratch)
     (pool.deployment.task_root / "other.py").write_text("")
     _, name = invoke(pool)
-    assert Path(name).exists()
-    assert Path(name).is_relative_to(scratch)
+    assert Path(name).is_relative_to("/tmp" if boxed else scratch)
+    assert Path(name).exists() is not boxed
     assert sorted(path.name for path in pool.deployment.task_root.iterdir()) == ["app.py", "other.py"]
     pool.close()
     assert list(scratch.iterdir()) == []
 
 
-def test_closing_ends_workers_and_what_they_started(make_pool):
+def test_closing_ends_workers_and_what_they_started(boxed, make_pool):
     app = (
         "import os, subprocess\n"
         "def handler(event, context):\n"
         "    return [os.getpid(), subprocess.Popen(['sleep', '600']).pid]\n"
     )
     pool = make_pool(app)
-    _, pids = invoke(pool)
+    invoke(pool)
+    pids = processes_of(pool)
+    assert len(pids) == (4 if boxed else 2)
     pool.close()
-    until = time.monotonic() + 2
-    while any(map(is_running, pids)) and time.monotonic() < until:
-        time.sleep(0.02)
-    assert [pid for pid in pids if is_running(pid)] == []
+    wait_for(lambda: not any(map(is_running, pids)))
 
 
-def test_idle_environments_are_swept(make_pool):
+def test_idle_environments_are_swept(boxed, make_pool):
     pool = make_pool()
     invoke(pool)
     pool.sweep(60)
@@ -366,7 +406,7 @@ def test_idle_environments_are_swept(make_pool):
     assert pool.pids == ()
 
 
-def test_without_awslambdarics_compiled_client_the_portable_one_serves(make_pool, tmp_path):
+def test_without_awslambdarics_compiled_client_the_portable_one_serves(boxed, make_pool, tmp_path):
     app = (
         "def handler(event, context):\n"
         "    if event.get('raise'): raise ValueError('é')\n"
@@ -378,8 +418,252 @@ def test_without_awslambdarics_compiled_client_the_portable_one_serves(make_pool
     (pool.deployment.task_root / "runtime_client.py").write_text("raise ImportError('built for another system')\n")
     outcome, answer = invoke(pool)
     assert outcome.error is None, outcome.log_tail
-    assert Path(answer["client"]) == ROOT / "build" / "local" / "runtime" / "runtime_client.py"
+    own = "/var/runtime" if boxed else ROOT / "build" / "local" / "runtime"
+    assert Path(answer["client"]) == Path(own, "runtime_client.py")
     assert answer["left"]
     outcome, answer = invoke(pool, {"raise": True})
     assert outcome.error == "Unhandled"
     assert answer["errorMessage"] == "é"
+
+
+# ── frozen, and held to its memory ────────────────────────────────────────────────────────────
+
+
+def test_nothing_runs_between_two_events(boxed, make_pool):
+    app = (
+        "import subprocess, sys, threading, time\n"
+        "ticks = 0\n"
+        "def tick():\n"
+        "    global ticks\n"
+        "    while True:\n"
+        "        time.sleep(0.01)\n"
+        "        ticks += 1\n"
+        "threading.Thread(target=tick, daemon=True).start()\n"
+        "other = subprocess.Popen([sys.executable, '-c', 'import time\\nwhile True: time.sleep(0.01); "
+        "open(\\'/tmp/ticks-of-a-test\\', \\'ab\\').write(b\\'.\\')'], start_new_session=True)\n"
+        "def handler(event, context):\n"
+        "    time.sleep(event['sleep'])\n"
+        "    return ticks\n"
+    )
+    pool = make_pool(app.replace("/tmp/ticks-of-a-test", "/tmp/x" if boxed else "/dev/null"))
+    _, first = invoke(pool, {"sleep": 0.3})
+    assert first > 10
+    functions = processes_of(pool)[2 if boxed else 0 :]
+    assert len(functions) == 2
+    wait_for(lambda: {state_of(pid) for pid in functions} == {"T"})
+    time.sleep(1)
+    _, second = invoke(pool, {"sleep": 0})
+    assert second - first < 10
+
+
+def test_a_worker_that_ends_after_its_answer_is_replaced_before_the_next(boxed, make_pool):
+    app = (
+        "import os, threading, time\n"
+        "def handler(event, context):\n"
+        "    if event.get('end'):\n"
+        "        from awslambdaric import lambda_runtime_client as client\n"
+        "        client.LambdaRuntimeClient.wait_next_invocation = lambda self: os._exit(4)\n"
+        "    return 'answer'\n"
+    )
+    pool = make_pool(app)
+    assert invoke(pool, {"end": True})[1] == "answer"
+    assert pool.pids == ()
+    outcome, answer = invoke(pool)
+    assert (outcome.cold, answer) == (True, "answer")
+
+
+HUNGRY = """
+import subprocess, sys, time
+hoard = []
+
+def handler(event, context):
+    for _ in range(event.get("children", 0)):
+        program = f"import time; held = b'x' * ({event['each']} << 20); time.sleep(30)"
+        hoard.append(subprocess.Popen([sys.executable, "-c", program]))
+    if "take" in event:
+        taken = b"x" * (event["take"] << 20)
+        if event.get("keep"):
+            hoard.append(taken)
+    time.sleep(event.get("sleep", 0))
+    return "done"
+"""
+
+
+def test_the_report_tells_what_was_used(boxed, make_pool):
+    pool = make_pool(HUNGRY, memory_mb=512)
+    small, _ = invoke(pool)
+    large, answer = invoke(pool, {"take": 200})
+    assert answer == "done"
+    assert 10 < small.max_memory_mb < 100
+    assert small.max_memory_mb + 150 < large.max_memory_mb < 400
+    assert f"Memory Size: 512 MB\tMax Memory Used: {large.max_memory_mb} MB" in large.log_tail
+
+
+@pytest.mark.parametrize(
+    "event",
+    [{"take": 300, "sleep": 20}, {"take": 300}, {"children": 3, "each": 90, "sleep": 20}],
+    ids=["held", "for a moment", "by children"],
+)
+def test_beyond_its_memory_a_function_is_killed(boxed, make_pool, event):
+    pool = make_pool(HUNGRY, memory_mb=256, timeout_s=25)
+    assert invoke(pool)[0].error is None
+    outcome, answer = invoke(pool, event)
+    assert outcome.error == "Unhandled"
+    assert answer == {
+        "errorType": "Runtime.ExitError",
+        "errorMessage": f"RequestId: {outcome.request_id} Error: Runtime exited with error: signal: killed",
+    }
+    assert outcome.duration_ms < 15_000
+    *_, report = outcome.log_tail.splitlines()
+    assert "Memory Size: 256 MB\tMax Memory Used: 256 MB" in report
+    assert report.endswith("Status: error\tError Type: Runtime.OutOfMemory")
+    assert pool.pids == ()
+    assert invoke(pool)[0].cold
+
+
+def test_the_reports_of_json_name_it_as_well(boxed, make_pool):
+    outcome, _ = invoke(make_pool(HUNGRY, memory_mb=128, log_format=LogFormat.JSON), {"take": 200})
+    report = json.loads(outcome.log_tail.splitlines()[-1])
+    assert (report["record"]["status"], report["record"]["errorType"]) == ("error", "Runtime.OutOfMemory")
+    assert report["record"]["metrics"]["maxMemoryUsedMB"] == report["record"]["metrics"]["memorySizeMB"] == 128
+
+
+def test_memory_is_held_against_initialisation_too(boxed, make_pool):
+    outcome, _ = invoke(make_pool(f"hoard = b'x' * (200 << 20)\n{HUNGRY}", memory_mb=128))
+    assert outcome.error == "Unhandled"
+    assert "Error Type: Runtime.OutOfMemory" in outcome.log_tail
+
+
+def test_what_children_share_with_their_parent_counts_once(boxed, make_pool):
+    app = (
+        "import multiprocessing, time\n"
+        "hoard = b'x' * (100 << 20)\n"
+        "def handler(event, context):\n"
+        "    forked = multiprocessing.get_context('fork')\n"
+        "    children = [forked.Process(target=time.sleep, args=(0.5,)) for _ in range(4)]\n"
+        "    for child in children: child.start()\n"
+        "    for child in children: child.join()\n"
+        "    return 'done'\n"
+    )
+    assert invoke(make_pool(app, memory_mb=256))[1] == "done"
+
+
+# ── what it sees in a sandbox ─────────────────────────────────────────────────────────────────
+
+LOOK = """
+import ctypes, os, pathlib, socket, sqlite3, ssl, subprocess, sys, zlib
+
+def attempt(what):
+    try:
+        what()
+    except OSError as why:
+        return type(why).__name__ + " " + str(why.errno)
+    return "done"
+
+def handler(event, context):
+    return {
+        "root": sorted(os.listdir("/")),
+        "home": str(pathlib.Path.home()),
+        "homes": attempt(lambda: os.listdir("/root")),
+        "user": [os.getuid(), os.getgid()],
+        "write /var/task": attempt(lambda: open("/var/task/new", "w")),
+        "write /": attempt(lambda: open("/new", "w")),
+        "write /tmp": attempt(lambda: open("/tmp/new", "w")),
+        "size of /tmp": os.statvfs("/tmp").f_blocks * os.statvfs("/tmp").f_frsize,
+        "git": attempt(lambda: subprocess.run(["git", "--version"])),
+        "shell": subprocess.run(["bash", "-c", "echo $LAMBDA_TASK_ROOT"], capture_output=True, text=True).stdout,
+        "localhost": socket.gethostbyname("localhost"),
+        "certificates": len(ssl.create_default_context().get_ca_certs()) > 10,
+        "mounts": pathlib.Path("/proc/self/mountinfo").read_text(),
+        "executable": sys.executable,
+        "argv": sys.orig_argv,
+        "environ": dict(os.environ),
+    }
+"""
+
+
+def test_it_sees_lambdas_places_and_nothing_of_this_machine(shut_in, make_pool, tmp_path):
+    opt = tmp_path / "opt"
+    (opt / "bin").mkdir(parents=True)
+    outcome, seen = invoke(make_pool(LOOK, opt=opt, ephemeral_storage_mb=600))
+    assert outcome.error is None, outcome.log_tail
+    assert set(seen["root"]) == {"bin", "dev", "etc", "lib", "lib64", "opt", "proc", "tmp", "usr", "var"} & set(
+        seen["root"]
+    )
+    assert seen["home"] == "/home/sbx_user1051"
+    assert seen["homes"] == "FileNotFoundError 2"
+    assert seen["user"] == [993, 990]
+    assert seen["write /var/task"] == seen["write /"] == "OSError 30"
+    assert seen["write /tmp"] == "done"
+    assert seen["size of /tmp"] == 600 << 20
+    assert seen["git"] == "FileNotFoundError 2"
+    assert seen["shell"] == "/var/task\n"
+    assert seen["localhost"] == "127.0.0.1"
+    assert seen["certificates"]
+    assert seen["executable"] == "/var/lang/bin/python3.13"
+    assert seen["argv"] == ["/var/lang/bin/python3.13", "/var/runtime/bootstrap.py"]
+
+
+def test_its_variables_are_lambdas(shut_in, make_pool):
+    _, seen = invoke(make_pool(LOOK))
+    environ = seen["environ"]
+    assert (environ["LAMBDA_TASK_ROOT"], environ["LAMBDA_RUNTIME_DIR"]) == ("/var/task", "/var/runtime")
+    assert environ["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.13"
+    assert environ["PATH"] == "/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin"
+    assert environ["LD_LIBRARY_PATH"].startswith("/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:")
+    assert environ["PYTHONPATH"] == "/var/runtime"
+    assert {"HOME", "TMPDIR", "USER", "PWD"} & set(environ) <= {"PWD"}
+
+
+def test_a_function_may_lead_the_loader_elsewhere(shut_in, make_pool):
+    outcome, seen = invoke(make_pool(LOOK, environment={"LD_LIBRARY_PATH": "/opt/lib", "PYTHONPATH": "/var/task/own"}))
+    assert outcome.error is None, outcome.log_tail
+    assert seen["environ"]["LD_LIBRARY_PATH"] == "/opt/lib"
+
+
+def test_with_a_path_of_its_own_layers_are_left_out(boxed, make_pool, tmp_path):
+    opt, app = tmp_path / "opt", "import sys\ndef handler(event, context):\n    return sys.path\n"
+    (opt / "python").mkdir(parents=True)
+    pool = make_pool(app, opt=opt, environment={"PYTHONPATH": "/var/task/own"})
+    _, path = invoke(pool)
+    assert path[2] == "/var/task/own"
+    assert [folder for folder in path if "opt" in folder] == []
+
+
+def test_path_files_are_read_in_the_task_root_and_in_layers(boxed, make_pool, tmp_path):
+    opt, app = tmp_path / "opt", "import deep, deeper\ndef handler(event, context):\n    return 'found'\n"
+    for folder, module in ((opt / "python" / "inner", "deeper"), (tmp_path / "task0" / "inner", "deep")):
+        folder.mkdir(parents=True)
+        (folder / f"{module}.py").write_text("")
+        (folder.parent / "more.pth").write_text("inner\n")
+    (tmp_path / "task0" / "app.py").write_text(app)
+    pool = make_pool(None, task_root=tmp_path / "task0", opt=opt)
+    outcome, answer = invoke(pool)
+    assert answer == "found", outcome.log_tail
+
+
+def test_a_wrapper_starts_the_runtime(shut_in, make_pool, tmp_path):
+    opt = tmp_path / "opt"
+    opt.mkdir()
+    (opt / "wrapper").write_text(
+        '#!/bin/bash\nexport ADDED=yes\nargs=("$@")\nexec "${args[@]:0:$#-1}" -X utf8 "${args[@]: -1}"\n'
+    )
+    (opt / "wrapper").chmod(0o755)
+    (opt / "text").write_text("")
+    pool = make_pool(LOOK, opt=opt, environment={"AWS_LAMBDA_EXEC_WRAPPER": "/opt/wrapper"})
+    outcome, seen = invoke(pool)
+    assert outcome.error is None, outcome.log_tail
+    assert seen["environ"]["ADDED"] == "yes"
+    assert seen["argv"] == ["/var/lang/bin/python3.13", "-X", "utf8", "/var/runtime/bootstrap.py"]
+    for name, said, code in (("missing", "does not exist", 127), ("text", "is not an executable", 126)):
+        outcome, answer = invoke(make_pool(LOOK, opt=opt, environment={"AWS_LAMBDA_EXEC_WRAPPER": f"/opt/{name}"}))
+        assert answer["errorMessage"].endswith(f"exit status {code}")
+        assert f"/opt/{name}: {said}" in outcome.log_tail
+
+
+def test_without_a_sandbox_the_log_of_every_environment_says_so_and_ours_once(make_pool, monkeypatch, capsys):
+    monkeypatch.setattr(sandbox, "problem", lambda: "none for this test")
+    pools = [make_pool(), make_pool()]
+    said = [invoke(pool)[0].log_tail for pool in pools for _ in range(2)]
+    assert [tail.count("none for this test: the function sees") for tail in said] == [1, 0, 1, 0]
+    assert capsys.readouterr().err.count("none for this test") == 1

@@ -214,6 +214,8 @@ def test_version_numbers_are_never_used_again(function, is_mended):
     versions = functions.list_versions_by_function(FunctionName="orders")["Versions"]
     assert [version["Version"] for version in versions] == ["$LATEST", "2", "3", "5"]
     assert [version["MemorySize"] for version in versions] == [2048, 256, 512, 2048]
+    functions.delete_function(FunctionName="orders")
+    assert function(Publish=True).list_versions_by_function(FunctionName="orders")["Versions"][-1]["Version"] == "6"
 
 
 def test_publishing_what_is_published_gives_the_same_version(function, is_mended):

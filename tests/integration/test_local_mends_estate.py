@@ -238,6 +238,16 @@ def test_a_function_url_can_be_changed_as_a_whole(moto):
     moto.compare(("RESPONSE_STREAM", None), told, "update_whole_url")
 
 
+def test_a_function_url_is_that_of_an_alias(moto):
+    functions = functions_of(moto)
+    functions.create_function_url_config(FunctionName="orders", AuthType="NONE", Qualifier="live")
+
+    def told() -> bool:
+        return bool(functions.get_function_url_config(FunctionName="orders")["FunctionArn"].endswith(":live"))
+
+    moto.compare(True, told, "keep_aliases_of_urls")
+
+
 def test_a_domain_name_becomes_available_and_can_get_another_certificate(moto):
     gateway = moto.client("apigatewayv2")
     first, second = ({"CertificateArn": ACCOUNT.format("acm") + f":certificate/{n}"} for n in range(2))

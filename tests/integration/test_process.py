@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from build import process
+from tests.checkout import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -79,6 +80,35 @@ def test_a_followed_program_is_interrupted_once_and_waited_for(tmp_path):
     assert done.read_text() == "done, signalled 1"
     assert said.decode().splitlines()[-1] == "line 19"
     assert b"KeyboardInterrupt" in failed
+
+
+LEAVING = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+print(child.pid, flush=True)
+child.wait()
+"""
+"""Ends on an interruption, and leaves behind what it started."""
+
+
+def test_what_an_interrupted_program_leaves_behind_is_ended(tmp_path):
+    left = []
+
+    def interrupted(line):
+        if line.isdigit():
+            left.append(int(line))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        process.follow(python(LEAVING), log=tmp_path / "log", on_line=interrupted)
+    (pid,) = left
+    wait_for(lambda: not is_running(pid))
+
+
+def is_running(pid: int) -> bool:
+    """Tell whether a process runs; where nobody asks for its end, as in a container, it stays as a zombie."""
+    shown = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    return bool(shown.strip()) and not shown.startswith("Z")
 
 
 def test_a_second_interruption_leaves_the_program_to_end_alone(tmp_path):

@@ -36,7 +36,7 @@ LEVELS = [
     "local metrics",
     "github report",
     "imaging",
-    "doctor making estate",
+    "doctor making estate testing",
     "approval reviews recording",
     "releasing",
     "restoring",

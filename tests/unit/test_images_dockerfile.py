@@ -17,7 +17,7 @@ from build.digest import Digest
 from build.errors import FindingsError, InputError, SlipwayError, ToolError
 from build.image import LAYERS, OCI, Image
 from build.images.builders import Builder, builder_here
-from build.images.dockerfile import build_images
+from build.images.dockerfile import build_images, is_known
 from build.locking.locks import read_locks
 from build.model import IMAGE, Build, FunctionSpec
 from build.options import Dockerfile
@@ -219,6 +219,20 @@ def test_a_layer_that_is_gone_has_it_built_anew(tmp_path, fake):
     assert len(calls(tmp_path)) > before
 
 
+def test_an_image_is_known_once_it_is_built_and_as_long_as_its_layers_are_here(tmp_path, fake):
+    fake("buildah")
+    spec, store = function(tmp_path), Store(tmp_path / "store")
+
+    def known() -> bool:
+        return is_known(spec, store, base_of=lambda _: base())
+
+    assert not known()
+    (image,) = built(tmp_path, spec)
+    assert known()
+    store.blob(image.layers[0].digest).unlink()
+    assert not known()
+
+
 def test_the_image_is_one_of_ours(tmp_path, fake):
     fake("buildah")
     (image,) = built(tmp_path, function(tmp_path))
@@ -301,19 +315,41 @@ def test_a_secret_in_the_image_is_an_error_and_nothing_is_kept(tmp_path, fake, m
     assert not list((tmp_path / "store/notes/dockerfile").glob("*"))
 
 
-def test_secrets_that_are_not_here_are_named(tmp_path, fake, monkeypatch):
+def test_a_secret_is_found_in_a_layer_that_was_here_before_it_was_one(tmp_path, fake, monkeypatch):
+    fake("buildah")
+    monkeypatch.setenv("TOKEN", VALUE)
+    saved(tmp_path, [tar({"a": VALUE.encode()})])
+    built(tmp_path, function(tmp_path))
+    told = refused(FindingsError, tmp_path, function(tmp_path, secrets={"token": "env=TOKEN"}))
+    assert "a secret of functions/orders/Dockerfile is in its image" in told
+
+
+def test_secrets_of_all_functions_that_are_not_here_are_named_and_nothing_is_built(tmp_path, fake, monkeypatch):
     fake("buildah")
     monkeypatch.delenv("TOKEN", raising=False)
-    told = refused(InputError, tmp_path, function(tmp_path, secrets={"a": "env=TOKEN", "b": "src=~/nowhere/at-all"}))
-    assert "dockerfile.secrets.a: there is no environment variable TOKEN" in told
-    assert "dockerfile.secrets.b: there is no file ~/nowhere/at-all" in told
+    first = function(tmp_path, secrets={"a": "env=TOKEN", "b": "src=~/nowhere/at-all"})
+    told = refused(
+        InputError,
+        tmp_path,
+        first,
+        function(tmp_path, name="fine"),
+        function(tmp_path, name="mail", secrets={"c": "src=x"}),
+    )
+    assert "functions/orders/function.toml: dockerfile.secrets.a: there is no environment variable TOKEN" in told
+    assert "functions/orders/function.toml: dockerfile.secrets.b: there is no file ~/nowhere/at-all" in told
+    assert "functions/mail/function.toml: dockerfile.secrets.c: there is no file x" in told
+    assert not calls(tmp_path)
 
 
-def test_docker_without_buildx_gets_no_secrets(tmp_path, fake, monkeypatch):
+def test_docker_without_buildx_gets_no_secrets_and_all_that_have_some_are_named(tmp_path, fake, monkeypatch):
     fake("docker")
     monkeypatch.setenv("TOKEN", VALUE)
-    told = refused(InputError, tmp_path, function(tmp_path, secrets={"token": "env=TOKEN"}))
-    assert "docker without buildx can give it none" in told
+    with_some = [function(tmp_path, name=name, secrets={name: "env=TOKEN"}) for name in ("orders", "mail")]
+    told = refused(InputError, tmp_path, *with_some, function(tmp_path, name="fine"))
+    assert "docker without buildx can give no secrets" in told
+    assert "functions/orders/function.toml: dockerfile.secrets: orders\n" in told
+    assert "functions/mail/function.toml: dockerfile.secrets: mail\n" in told
+    assert "functions/fine" not in told
 
 
 def test_an_unchanged_build_needs_no_secrets(tmp_path, fake, monkeypatch):

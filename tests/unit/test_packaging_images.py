@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from build.image import Blob
-from build.images.assembled import content_of
+from build.images.assembled import content_of, zips_of
 from build.locking.locks import read_locks
 from build.model import IMAGE, Build, FunctionSpec, Workspace
 from build.packaging.assemble import build_workspace
@@ -104,3 +104,17 @@ def test_the_content_of_a_layer_comes_from_the_store_is_made_again_or_is_pulled(
         store.blob(layer_blob.digest).unlink()
         assert found(layer_blob).read_bytes() == data
     assert found(assembled.image.config_blob).read_bytes() == assembled.image.config
+
+
+def test_what_an_image_was_made_of_is_known_by_its_digest_the_code_first_then_layers_in_their_order(
+    tmp_path, package_index
+):
+    layers = tuple(layer(tmp_path, name, files={f"src/{name}.py": "x = 1\n"}) for name in ("below", "above"))
+    spec = image_of(function(tmp_path, layers=("below", "above")))
+    store = Store(tmp_path / "store")
+    build = built(make_workspace(tmp_path, functions=(spec,), layers=layers), package_index, store)
+    below, above = build.layers_of(spec)
+    assert below.key.startswith("below")
+    expected = (build.functions["orders"].digest, below.digest, above.digest)
+    assert zips_of(build.images["orders"].image.digest, store) == expected
+    assert zips_of(build.functions["orders"].digest, store) == ()

@@ -2,8 +2,17 @@ from dataclasses import replace
 
 import pytest
 
-from build.model import Architecture, Runtime, Target
-from build.options import Asynchronous, FileSystem, Network, Options, Provisioned, ProvisionedSchedule, Secret
+from build.model import IMAGE, Architecture, Runtime, Target
+from build.options import (
+    Asynchronous,
+    FileSystem,
+    ImageConfig,
+    Network,
+    Options,
+    Provisioned,
+    ProvisionedSchedule,
+    Secret,
+)
 from build.project.contradictions import contradictions
 from build.triggers import QueueTrigger, StreamTrigger, TopicTrigger, Triggers
 from tests.builders import function_spec
@@ -108,3 +117,30 @@ def test_what_is_provisioned_is_reserved(found, provisioned):
     assert line == "reserved_concurrency: expected at least the 6 that [provisioned] may keep ready, got 5"
     assert found(reserved_concurrency=6, options=options) == []
     assert found(reserved_concurrency=None, options=options) == []
+
+
+BASE = "registry.example.invalid/base:1@sha256:" + "5" * 64
+SIGNING = f"arn:aws:lambda:{ACCOUNT}:code-signing-config:csc-0123456789abcdef0"
+FOREIGN = f"arn:aws:lambda:{ACCOUNT}:layer:other:3"
+
+
+def test_what_is_for_images_alone_is_refused_beside_a_zip_all_at_once(found):
+    only = 'expected package = "image" beside it, got a zip'
+    options = {"image_config": ImageConfig(command=("x",))}
+    assert found(base_image=BASE, options=options) == [f"base_image: {only}", f"image_config: {only}"]
+    assert found(package=IMAGE, base_image=BASE, options=options) == []
+
+
+def test_what_is_for_zips_alone_is_refused_beside_an_image_all_at_once(found):
+    options = {"snap_start": True, "code_signing_config_arn": SIGNING}
+    layers = ("own", FOREIGN, "{custom.layer}")
+    assert found(package=IMAGE, layers=layers, options=options) == [
+        f"layers: expected folders under layers/, which an image can hold, got {FOREIGN}, {{custom.layer}}",
+        "snap_start: expected a zip beside it, got an image",
+        "code_signing_config_arn: expected a zip beside it, got an image: Lambda checks the signatures of zips alone",
+    ]
+    assert found(layers=layers, options=options) == []
+
+
+def test_layers_of_this_repository_go_into_an_image(found):
+    assert found(package=IMAGE, layers=("own",)) == []

@@ -252,6 +252,14 @@ def test_a_queue_that_exists_or_keeps_order_has_rules_of_its_own(text, expected)
             "network.security_group_ids: expected at most 5, got 6",
         ),
         ('[file_system]\narn = "{custom.files}"\nmount = "/data"', "file_system.mount: expected a folder of /mnt"),
+        ('image_config = { command = "x" }', "image_config.command: expected a list"),
+        ('image_config = { cmd = ["x"] }', "image_config.cmd: unknown key"),
+        (
+            f'[image_config]\nworking_directory = "/{"x" * 1000}"',
+            "image_config: expected a working_directory of at most 1000 characters, got 1001",
+        ),
+        ('base_image = "example.invalid/x:1"', "base_image: expected a digest behind it"),
+        ('base_image = "python:3.13"', "base_image: expected HOST/REPOSITORY:TAG or HOST/REPOSITORY@sha256:DIGEST"),
         ("[asynchronous]\nretries = 3", "asynchronous.retries: expected 0 … 2, got 3"),
         ('[asynchronous]\non_failure = "topic"', 'asynchronous.on_failure: expected "queue", or an ARN of sqs or sns'),
         ("[provisioned]\nconcurrency = 0", "provisioned.concurrency: expected at least 1, got 0"),
@@ -287,6 +295,11 @@ def test_lists_have_the_length_that_aws_takes():
     policies = [f"Policy{number}" for number in range(11)]
     assert line(f"managed_policies = {policies}") == "f.toml: managed_policies: expected at most 10, got 11"
     assert function(f"managed_policies = {policies[1:]}") == []
+    words = ["x"] * 1501
+    for key in ("command", "entry_point"):
+        expected = f"f.toml: image_config.{key}: expected at most 1500, got 1501"
+        assert line(f"image_config.{key} = {words}") == expected
+        assert function(f"image_config.{key} = {words[1:]}") == []
     tags = "\n".join(f'tag{number} = "x"' for number in range(49))
     assert line(f"[tags]\n{tags}") == "f.toml: tags: expected at most 48, got 49"
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from build.http import HttpTrigger, UrlTrigger
+from build.model import IMAGE
 from build.options import Options, Permission, Provisioned, Secret
 from build.release.comparing import HTTP_API, Step, compare
 from build.release.handoff import handoff_of
@@ -58,6 +59,18 @@ def test_dependencies_and_code_differ_by_artifact(of):
         step("httpx", None, "0.28"),
         step("six", "1.16.0", "1.17.0"),
     )
+
+
+def test_another_image_is_other_code_and_no_setting(of):
+    old, new = (
+        of(number, package=IMAGE, row={"artifacts": {"functions/orders": recorded(digit)}})
+        for number, digit in ((1, "a"), (2, "b"))
+    )
+    for row, digit in ((old, "a"), (new, "b")):
+        row.handoff["functions"]["orders"]["image_uri"] = f"example.invalid/orders@sha256:{digit * 64}"
+    (orders,) = compare(old, new).parts.values()
+    assert orders.has_other_code
+    assert orders.settings == ()
 
 
 def test_settings_differ_by_name_also_deep_inside(of):

@@ -22,8 +22,8 @@ from build.release.garbage import (
     cleanup,
     growth_of,
 )
-from build.release.rows import FAILED, FINISHED, RESTORE, RETURNED, ROLLBACK, UNFINISHED, Pointed
-from tests.releases import release
+from build.release.rows import DEPLOY, FAILED, FINISHED, RESTORE, RETURNED, ROLLBACK, UNFINISHED, Pointed
+from tests.releases import recorded, release
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=90)
@@ -367,6 +367,18 @@ def test_growth_is_what_deploys_published_and_nothing_else():
     assert growth_of(history.rows[:1]) == 0.0
     history.deploy("prices", kind=RESTORE)
     assert growth_of(history.rows) == 15.0
+
+
+def test_images_are_no_part_of_the_growth_for_they_are_in_their_repositories():
+    def deployed(**named):
+        artifacts = [{"functions/orders": replace(recorded(digit), **named)} for digit in "ab"]
+        return [
+            release(number, kind=DEPLOY, artifacts=each, versions={"orders": str(number)})
+            for number, each in enumerate(artifacts, start=1)
+        ]
+
+    assert growth_of(deployed()) == 2000.0
+    assert growth_of(deployed(key=f"example.invalid/shop-dev/orders@sha256:{'a' * 64}")) == 0.0
 
 
 @pytest.mark.parametrize(("growth", "deploys"), [(10.0, 7), (0.0, None)])

@@ -6,10 +6,10 @@ import pytest
 
 from build.digest import Digest
 from build.http import HttpTrigger
-from build.model import Architecture, Target
-from build.options import Options, Permission
+from build.model import IMAGE, Architecture, Target
+from build.options import ImageConfig, Options, Permission
 from build.project.discovery import discover
-from build.release.handoff import handoff_of, part_of, write_handoff
+from build.release.handoff import artifact_of, code_sha256_of, handoff_of, part_of, write_handoff
 from build.triggers import QueueTrigger, Triggers
 from tests.builders import ARM, PY313, function_spec, layer_spec, make_workspace, write_files
 from tests.releases import published
@@ -120,3 +120,57 @@ def test_a_hand_off_of_before_there_was_codedeploy_is_one_that_does_without(tmp_
     handoff = handoff_of(*shop(tmp_path))
     older = {name: each for name, each in handoff["functions"]["orders"].items() if name != "codedeploy"}
     assert part_of({**handoff, "functions": {"orders": older}}, "", {"orders"})["functions"] == handoff["functions"]
+
+
+def test_a_hand_off_of_before_there_were_images_is_one_of_zips(tmp_path):
+    handoff = handoff_of(*shop(tmp_path))
+    older = {name: each for name, each in handoff["functions"]["orders"].items() if name != "image_config"}
+    assert part_of({**handoff, "functions": {"orders": older}}, "", {"orders"})["functions"] == handoff["functions"]
+
+
+# ── images ────────────────────────────────────────────────────────────────────────────────────
+
+URI = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop-dev/orders@sha256:" + "5" * 64
+
+
+def image(tmp_path):
+    """The function orders as an image, with a layer of Lambda's in it."""
+    workspace, artifacts = shop(tmp_path)
+    (orders,) = workspace.functions
+    options = Options(image_config=ImageConfig(command=("other.handler",)))
+    orders = replace(orders, package=IMAGE, layers=("data",), options=options)
+    *layers, zipped = artifacts
+    made = replace(zipped, location=URI, artifact=replace(zipped.artifact, digest=Digest("5" * 64)))
+    return handoff_of(replace(workspace, functions=(orders,)), [*layers, made])["functions"]["orders"]
+
+
+def test_an_image_has_a_uri_in_place_of_an_artifact_and_its_layers_are_in_it(tmp_path):
+    function = image(tmp_path)
+    assert (function["package_type"], function["image_uri"], function["artifact"]) == ("Image", URI, None)
+    assert function["layers"] == []
+    assert function["image_config"] == {"command": ["other.handler"], "entry_point": [], "working_directory": None}
+    assert function["environment"]["SLIPWAY_ARTIFACT_DIGEST"] == f"sha256:{'5' * 64}"
+
+
+def test_a_zip_has_an_artifact_and_no_uri(tmp_path):
+    function = handoff_of(*shop(tmp_path))["functions"]["orders"]
+    assert (function["package_type"], function["image_uri"], function["image_config"]) == ("Zip", None, None)
+
+
+def test_zips_and_images_have_the_same_keys_for_terraform(tmp_path):
+    assert image(tmp_path).keys() == handoff_of(*shop(tmp_path))["functions"]["orders"].keys()
+
+
+def test_what_something_is_made_of_is_told_of_zips_images_and_layers_alike(tmp_path):
+    handoff = handoff_of(*shop(tmp_path))
+    assert artifact_of(image(tmp_path)) == {"digest_hex": "5" * 64, "key": URI, "size_bytes": 0}
+    for place in (handoff["functions"]["orders"], handoff["layers"]["data-arm64"]):
+        assert artifact_of(place) == place["artifact"]
+    assert artifact_of({}) is None
+
+
+def test_lambda_calls_the_code_of_a_zip_by_base64_and_that_of_an_image_by_hex(tmp_path):
+    assert code_sha256_of(image(tmp_path)) == "5" * 64
+    zipped = handoff_of(*shop(tmp_path))["functions"]["orders"]
+    assert code_sha256_of(zipped) == zipped["artifact"]["digest_base64"]
+    assert code_sha256_of({}) is None

@@ -93,3 +93,11 @@ def test_no_value_of_an_environment_variable_is_shown():
     variables = {"PASSWORD": HIDDEN, "SLIPWAY_ARTIFACT_DIGEST": "sha256:1"}
     assert row["handoff"]["functions"]["orders"] == {"environment": variables, "memory_mb": 128}
     assert row["id"] == "1"
+
+
+def test_an_image_in_an_old_hand_off_is_found_by_its_digest():
+    uri = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop-dev/orders@sha256:" + "9" * 64
+    row = release(1, handoff={"functions": {"orders": {"artifact": None, "image_uri": uri}}, "layers": {}})
+    (found,) = artifacts_of(row).values()
+    assert (found.digest, found.key) == ("sha256:" + "9" * 64, uri)
+    assert named([row], "9999", "prod").release is row

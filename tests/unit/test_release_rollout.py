@@ -7,6 +7,7 @@ import pytest
 from moto import mock_aws
 
 from build.digest import Digest
+from build.errors import DriftError
 from build.local import lambda_mends, mends
 from build.options import Shifting
 from build.release.rollout import roll_out
@@ -93,3 +94,71 @@ def test_what_moved_before_comes_back_and_is_told_apart():
         "orders:live is at version 1 again, not 2",
         "stock:live stayed at version 1: nobody came to 2",
     )
+
+
+# ── images ────────────────────────────────────────────────────────────────────────────────────
+
+HOST = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
+
+
+def uri(digit):
+    return f"{HOST}/shop/picture@sha256:{digit * 64}"
+
+
+@pytest.fixture
+def picture(aws, monkeypatch):
+    """An image function whose version 1 is live; Terraform's state says that it has the image 2."""
+    wanted = [lambda_mends.tell_images_apart, lambda_mends.publish_only_what_was_meant]
+    monkeypatch.setattr(mends, "MENDS", wanted)
+    with mends.installed():
+        functions = client_of("lambda")
+        role = client_of("iam").get_role(RoleName="shop-orders-role")["Role"]["Arn"]
+        functions.create_function(
+            FunctionName="shop-picture", PackageType="Image", Role=role, Code={"ImageUri": uri("1")}, Publish=True
+        )
+        functions.create_alias(FunctionName="shop-picture", Name="live", FunctionVersion="1")
+        yield functions
+
+
+def image_rolled_out(digit, places=None):
+    function = DeployedFunction(
+        name="picture", function_name="shop-picture", arn="", version="2", log_group="", queue_urls={}
+    )
+    shift = Shift(
+        env="prod",
+        functions=client_of("lambda"),
+        invoker=lambda: pytest.fail("nobody asked for a smoke event"),
+        cloudwatch=partial(client_of, "cloudwatch"),
+        codedeploy=lambda: pytest.fail("nothing was handed over"),
+        on_progress=print,
+    )
+    outputs = Outputs(functions={"picture": function}, layers={}, http_api_urls=())
+    codes = {"picture": digit * 64}
+    (rollout,), went_back = roll_out(outputs, codes, {}, shift, {"picture": Shifting()}, smokes={}, places=places)
+    assert went_back is None
+    return rollout
+
+
+def image_of(functions, version):
+    return functions.get_function(FunctionName="shop-picture", Qualifier=version)["Code"]["ImageUri"]
+
+
+def test_an_image_is_published_by_its_digest_in_hex(picture):
+    picture.update_function_code(FunctionName="shop-picture", ImageUri=uri("2"))
+    rollout = image_rolled_out("2")
+    assert (rollout.version, rollout.before, rollout.live) == ("2", "1", "2")
+    assert (image_of(picture, "live"), image_of(picture, "1")) == (uri("2"), uri("1"))
+
+
+def test_an_image_whose_update_was_refused_is_brought_by_its_uri(picture):
+    rollout = image_rolled_out("2", {"picture": {"ImageUri": uri("2")}})
+    assert rollout.live == "2"
+    assert image_of(picture, "live") == uri("2")
+
+
+def test_an_image_that_somebody_put_there_by_hand_is_never_made_live_nor_lost(picture):
+    picture.update_function_code(FunctionName="shop-picture", ImageUri=uri("9"))
+    with pytest.raises(DriftError, match="holds other code") as caught:
+        image_rolled_out("2", {"picture": {"ImageUri": uri("2")}})
+    assert caught.value.facts[0] == f"expected CodeSha256 {'2' * 64}"
+    assert (image_of(picture, "live"), image_of(picture, "$LATEST")) == (uri("1"), uri("9"))

@@ -36,6 +36,20 @@ def orders(live, *codes, latest=None, **weights):
     return {"orders": Deployed(versions=versions, aliases={"live": alias})}
 
 
+def image_row(number, code, version):
+    """A release of orders as an image whose digest is one digit."""
+    uri = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/shop-dev/orders@sha256:{hex_of(code)}"
+    handoff = {"functions": {"orders": {"artifact": None, "image_uri": uri}}, "layers": {}}
+    return release(number, handoff=handoff, versions={"orders": version}, live={"orders": version})
+
+
+def images(live, *codes, latest=None):
+    """The function as it is, an image: Lambda tells its digests in hex."""
+    numbered = {str(number): code for number, code in enumerate(codes, start=1)} | {LATEST: latest or codes[-1]}
+    versions = {number: Version(code=hex_of(code), size_bytes=0, at="") for number, code in numbered.items()}
+    return {"orders": Deployed(versions=versions, aliases={"live": Pointed(version=live)})}
+
+
 ROWS = (row(1, 1, "1"), row(2, 2, "2"), row(3, 2, "2"))
 
 
@@ -104,6 +118,18 @@ def test_code_that_was_edited_in_the_console_is_found_where_it_is():
     (edited,) = differing(ROWS, orders("2", 1, 2, latest=15))
     assert "expected CodeSha256 IiIi" in edited.text
     assert "got //" in edited.text
+
+
+def test_an_image_that_was_put_there_by_hand_is_found_and_one_that_was_released_is_not():
+    rows = (image_row(1, 1, "1"), image_row(2, 2, "2"))
+    assert found(rows, images("2", 1, 2)) == []
+    assert found(rows, images("2", 1, 2, latest=15)) == [("orders:$LATEST", CODE)]
+    (edited,) = differing(rows, images("2", 1, 2, latest=15))
+    assert edited.text == f"code differs: expected CodeSha256 {hex_of(2)}, got {hex_of(15)}"
+
+
+def test_a_zip_in_place_of_the_image_that_was_released_is_found():
+    assert found((image_row(1, 1, "1"),), orders("1", 1)) == [("orders:1", CODE), ("orders:$LATEST", CODE)]
 
 
 def test_a_version_that_holds_other_code_than_was_released_is_found():

@@ -1,16 +1,22 @@
 """What the review of a plan is made of: real zips laid side by side, and which imports are measured, and which not."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from moto import mock_aws
 
 from build import reviews
+from build.digest import Digest
 from build.errors import ToolError
+from build.images.assembled import remember_zips
 from build.local import runtime_bundle
 from build.local.importing import Race
 from build.review.changes import Change
 from build.review.words import Verdict
 from tests.aws import client_of
 from tests.reviewing import BUCKET, Shop
+from tests.tiny_images import layer, make_image
 
 ARN = "arn:aws:lambda:eu-central-1:123456789012:layer:datadog:7"
 
@@ -189,3 +195,18 @@ def test_how_long_an_import_takes_changes_neither_verdict_nor_digest(shop, raced
     assert times(slower) != times(unknown)
     assert (slower.verdict, slower.reasons, slower.digest) == (unknown.verdict, unknown.reasons, unknown.digest)
     assert slower.verdict is Verdict.SAFE
+
+
+# ── images ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_zip_of_an_image_is_found_in_the_store_alone(shop):
+    image, zipped = make_image(None, layer({})), Digest.of_bytes(b"zip")
+    artifact = {"digest_hex": image.digest.hex, "key": f"example.invalid/shop/f@{image.digest}", "size_bytes": 0}
+    nobody: Any = SimpleNamespace(client=lambda _: pytest.fail("the bucket has no images"))
+    assert reviews.fetched(artifact, nobody, shop.store) is None
+    remember_zips(image, [zipped], shop.store)
+    assert reviews.fetched(artifact, nobody, shop.store) is None
+    shop.store.artifact(zipped).parent.mkdir(parents=True, exist_ok=True)
+    shop.store.artifact(zipped).write_bytes(b"zip")
+    assert reviews.fetched(artifact, nobody, shop.store) == shop.store.artifact(zipped)

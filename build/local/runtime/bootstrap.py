@@ -1,8 +1,9 @@
 """The first file a worker runs: lays out sys.path as Lambda's bootstrap does, then hands over to awslambdaric.
 
-Runs as ``python -S -B bootstrap.py <pid of the cloud> <folder of /opt, or nothing>`` on the function's own interpreter,
-3.10 or later, so it uses nothing but the standard library. ``-S`` keeps the interpreter's site-packages out;
-the environment is made from nothing by `build.local.environment`, so no ``PYTHON…`` variable of the host comes in.
+In a sandbox it is ``python /var/runtime/bootstrap.py``, as on Lambda, whose wrappers count the arguments; elsewhere
+``python -S -B bootstrap.py <pid of the cloud> <folder of /opt, or nothing>``, where ``-S`` keeps the interpreter's
+site-packages out. Runs on the function's own interpreter, 3.10 or later, so it uses nothing but the standard library;
+the environment is made from nothing by `build.local.variables`, so no ``PYTHON…`` variable of the host comes in.
 """
 
 import os
@@ -29,20 +30,24 @@ def _die_with(parent: int) -> None:
 
 
 def _lay_out_path(opt: str) -> None:
+    """Order sys.path as https://docs.aws.amazon.com/lambda/latest/dg/python-image.html says."""
     runtime = os.environ["LAMBDA_RUNTIME_DIR"]
     folders = [os.environ["LAMBDA_TASK_ROOT"]]
+    installed = []
     if opt and "PYTHONPATH" not in os.environ:  # Lambda leaves /opt out, too, when a function sets its own path
         version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
         folders += [f"{opt}/python/lib/{version}/site-packages", f"{opt}/python"]
-    sys.path[:1] = [*folders, runtime]
+        if opt == "/opt" and sys.version_info >= (3, 11):
+            installed = [f"/var/lang/lib/{version}/site-packages"]
+    sys.path[:1] = [*folders, *installed, runtime]
     for folder in filter(os.path.isdir, folders):
         site.addsitedir(folder)  # on sys.path it is already: this reads its .pth files
     os.environ.setdefault("PYTHONPATH", runtime)  # for Pythons that the function starts
 
 
-def prepare(parent: int, opt: str) -> None:
+def prepare(parent: int | None, opt: str) -> None:
     """Make this process what Lambda's is before awslambdaric takes over; it ends when ``parent`` does."""
-    if sys.platform == "linux":
+    if parent and sys.platform == "linux":
         _die_with(parent)
     _lay_out_path(opt)
     try:
@@ -53,7 +58,7 @@ def prepare(parent: int, opt: str) -> None:
 
 def main() -> None:
     """Serve events until the cloud ends this process."""
-    prepare(int(sys.argv[1]), sys.argv[2])
+    prepare(*((int(sys.argv[1]), sys.argv[2]) if len(sys.argv) > 1 else (None, "/opt")))
     site.setquit()  # exit() and help(), which -S leaves out
     site.sethelper()
     # A frame of awslambdaric's own format can stand between lines of text (see function_logs.Splitter), so log records

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 MOST = 50_000_000
-"""Each number takes a byte of memory, and the function has 128 MB."""
+"""Each number takes a byte of memory, and the function has 256 MB."""
 
 _library = ctypes.CDLL(str(Path(__file__).with_name("libprimes.so")))
 _library.primes_up_to.argtypes = [ctypes.c_long]

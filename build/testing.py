@@ -15,7 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from build.local.execution import Deployment, Pool
 
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +115,21 @@ def _function_name(test: Path) -> str:
 
 
 def _deployment(name: str) -> "Deployment":
-    """Build function ``name`` with its layers, unpack both, and describe the result as Lambda would run it."""
-    from build.local.built import zip_deployment
+    """Build function ``name`` with its layers, unpack it, and describe the result as Lambda would run it."""
+    from build.imaging import Grounds, deployment_of
     from build.locking.locks import read_locks
     from build.packaging.assemble import build_workspace
     from build.project.discovery import discover
+    from build.report import Reporter
     from build.store.objects import Store
 
     whole = discover(_ROOT, "local")
     (spec,) = (each for each in whole.functions if each.name == name)
     workspace = replace(whole, functions=(spec,), layers=tuple(e for e in whole.layers if e.name in spec.layers))
-    store = Store(workspace.generated / "store")
-    made = build_workspace(workspace, read_locks(workspace), store, on_progress=lambda _: None)
-    layers = (layer.digest for layer in made.layers_of(spec))
-    deployment = zip_deployment(spec, workspace, store, code=made.functions[name].digest, layers=layers)
-    return replace(deployment, version="1")
+    grounds = Grounds(workspace, Store(workspace.generated / "store"), Reporter())
+    obstacle = grounds.obstacle(spec)
+    if obstacle:
+        pytest.skip(f"{spec.identity}: {obstacle}")
+    locks, store = read_locks(workspace), grounds.store
+    made = build_workspace(workspace, locks, store, on_progress=lambda _: None, base_of=grounds.base_of)
+    return replace(deployment_of(spec, made, grounds), version="1")
