@@ -4,11 +4,13 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 """
 
 import json
+import os
 import time
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Any
 
 from build.local import function_logs, sandbox
@@ -21,6 +23,8 @@ from build.local.worker import Exited, Worker
 INIT_LIMIT_S = 10.0
 """Then Lambda starts initialisation over, on the function's own time:
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html"""
+_STARTING = BoundedSemaphore(8 * (os.cpu_count() or 1))
+"""More at once would only keep each other from the processors, until all are beyond the limit."""
 MAX_RESPONSE_BYTES = 6_291_556
 """https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, and 100 bytes that Lambda adds."""
 
@@ -36,6 +40,8 @@ class Invocation:
     """As the caller named the function, with version or alias."""
     client_context: str | None = None
     """JSON."""
+    trace: str = ""
+    """X-Amzn-Trace-Id, as the caller gave it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,9 +118,10 @@ class ExecutionEnvironment:
 
     def _initialise(self, invocation: Invocation) -> tuple[_Ending | None, float | None]:
         """Start the worker; return how it failed, and the ms until it asked for an event where they count apart."""
-        began = time.monotonic()
-        self._worker = self._started()
-        said = self._hear(self._worker, began + INIT_LIMIT_S)
+        with _STARTING:
+            began = time.monotonic()
+            self._worker = self._started()
+            said = self._hear(self._worker, began + INIT_LIMIT_S)
         if said is not None:
             init_ms = (time.monotonic() - began) * 1000
             self._log(*self._worker.printed())
@@ -229,13 +236,15 @@ class ExecutionEnvironment:
 
     def _headers(self, invocation: Invocation, deadline: float) -> dict[str, str]:
         deadline_ms = int((time.time() + deadline - time.monotonic()) * 1000)
-        root = f"1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]}"
+        given = dict(part.strip().split("=", 1) for part in invocation.trace.split(";") if "=" in part)
+        root = given.get("Root") or f"1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]}"
+        sampled = given.get("Sampled", "0")
         headers = {
             "Content-Type": "application/json",
             "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
             "Lambda-Runtime-Deadline-Ms": str(deadline_ms),
             "Lambda-Runtime-Invoked-Function-Arn": invocation.invoked_arn,
-            "Lambda-Runtime-Trace-Id": f"Root={root};Parent={uuid.uuid4().hex[:16]};Sampled=0",
+            "Lambda-Runtime-Trace-Id": f"Root={root};Parent={uuid.uuid4().hex[:16]};Sampled={sampled}",
         }
         if invocation.client_context:
             headers["Lambda-Runtime-Client-Context"] = invocation.client_context

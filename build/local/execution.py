@@ -56,6 +56,7 @@ class Pool:
         request_id: str | None = None,
         invoked_arn: str | None = None,
         client_context: str | None = None,
+        trace: str = "",
     ) -> Outcome:
         """Run the function with ``event`` (JSON; nothing counts as ``{}``) and wait for its answer.
 
@@ -68,6 +69,7 @@ class Pool:
             event=event or b"{}",
             invoked_arn=invoked_arn or self.deployment.arn,
             client_context=client_context,
+            trace=trace,
         )
         environment = self._take()
         try:

@@ -62,7 +62,8 @@ class Front:
         if path == IDENTITY_PATH:
             response = _json(200, {"nonce": self._nonce})
         elif path == ENTRIES_PATH:
-            response = _json(200, self._entries())
+            with self._one_by_one:  # it walks what those services hold
+                response = _json(200, self._entries())
         elif invoke and environ["REQUEST_METHOD"] == "POST" and _service(environ) in {"lambda", None}:
             response = self._invoke(invoke[1], environ)
         else:

@@ -178,7 +178,10 @@ def _challenge(scopes: list[str], error: str, why: str) -> tuple[str, str]:
 
 
 def _object(payload: bytes) -> dict[str, Any] | None:
-    value = json.loads(payload)
+    try:
+        value = json.loads(payload)
+    except ValueError:
+        return None
     return value if isinstance(value, dict) else None
 
 

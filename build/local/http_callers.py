@@ -51,10 +51,6 @@ class Callers:
         except TimeoutError:
             return Failure.SLOW
 
-    def close(self) -> None:
-        """Call nobody any more."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
     def _called(self, name: FunctionName, event: bytes, request_id: str) -> bytes | Failure:
         from werkzeug.exceptions import HTTPException
 

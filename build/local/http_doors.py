@@ -43,7 +43,7 @@ class _Door:
 
 
 class Doors:
-    """The ports. Any number of threads may ask for them."""
+    """The ports, open as long as the process lives. Any number of threads may ask for them."""
 
     def __init__(self, root: Path, invoker: Invoker) -> None:
         """``root`` is the repository's."""
@@ -77,14 +77,6 @@ class Doors:
                 for door in wanted
                 for entry, path, function in door.entries
             ]
-
-    def close(self) -> None:
-        """Close all of them."""
-        with self._lock:
-            for server in self._open.values():
-                server.close()
-            self._open.clear()
-        self._callers.close()
 
     def _preferred(self, door: _Door) -> int:
         return PORTS[zlib.crc32(f"{self._root}:{door.kind}:{door.name}".encode()) % len(PORTS)]
@@ -120,8 +112,12 @@ class Doors:
         return self._gateway.answer(backend.apis.get(api_id), request)
 
     def _of_url(self, backend: Any, name: str, request: HttpRequest) -> HttpAnswer:
-        functions = list(backend.list_functions())
-        return self._urls.answer(next((f.url_config for f in functions if f.function_name == name), None), request)
+        from moto.awslambda.exceptions import UnknownFunctionException
+
+        try:
+            return self._urls.answer(backend.get_function(name).url_config, request)
+        except UnknownFunctionException:
+            return self._urls.answer(None, request)
 
     def _of_listener(self, backend: Any, balancer_arn: str, arn: str, request: HttpRequest) -> HttpAnswer:
         balancer = backend.load_balancers.get(balancer_arn)

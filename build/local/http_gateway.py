@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-troublesho
 import base64
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
@@ -16,10 +17,10 @@ from build.local.http_callers import Callers, Failure
 from build.local.http_cors import PREFIX, Cors
 from build.local.http_events import Place, event_v1, event_v2
 from build.local.http_requests import HttpRequest
-from build.local.http_routes import chosen, stage_and_path
+from build.local.http_routes import Match, chosen, stage_and_path
 from build.local.http_throttles import Throttles
 
-LIMIT_S = 30.0
+MAX_TIMEOUT_MS = 30_000
 MAX_BODY_BYTES = 10 * 1_048_576
 MAX_HEAD_BYTES = 10_240
 NOT_FOUND = message(404, "Not Found")
@@ -36,48 +37,46 @@ _FAILURES = {
 class Gateway:
     """Answers for all HTTP APIs, each looked up anew for every request."""
 
-    def __init__(self, callers: Callers, authorizers: Authorizers, *, limit_s: float = LIMIT_S) -> None:
-        """``limit_s`` is how long a function may take."""
+    def __init__(self, callers: Callers, authorizers: Authorizers) -> None:
         self._callers = callers
         self._authorizers = authorizers
         self._throttles = Throttles()
-        self._limit_s = limit_s
 
     def answer(self, api: Any, request: HttpRequest) -> HttpAnswer:
         """Answer ``request`` to moto's ``api``; to one that is gone, None, with 404."""
         request_id = base64.b64encode(secrets.token_bytes(11)).decode("ascii")
+        found = _found(api, request) if api else None
         cors = Cors.of(api.cors_configuration) if api else None
-        answered = self._answered(api, cors, request, request_id) if api else NOT_FOUND
-        if cors and not (request.method == "OPTIONS" and answered.header(f"{PREFIX}allow-methods")):
-            answered = answered.having(cors.response(request), without=PREFIX)
+        if found:
+            answered = self._answered(api, found, request, request_id)
+        else:
+            answered = HttpAnswer(204) if cors and request.method == "OPTIONS" else NOT_FOUND
+        if cors:
+            told = cors.preflight(request) if request.method == "OPTIONS" else cors.response(request)
+            answered = answered.having(told, without=PREFIX)
         return answered.having([("apigw-requestid", request_id)])
 
-    def _answered(self, api: Any, cors: Cors | None, request: HttpRequest, request_id: str) -> HttpAnswer:
+    def _answered(self, api: Any, found: "_Found", request: HttpRequest, request_id: str) -> HttpAnswer:
         if len(request.body) > MAX_BODY_BYTES:
             return _TOO_LARGE
         if request.size_of_head > MAX_HEAD_BYTES:
             return message(431, "Request Header Fields Too Large")
-        stages, routes = dict(api.stages), {route.route_key: route for route in list(api.routes.values())}
-        staged = stage_and_path(stages, request.path)
-        found = chosen(routes, request.method, staged[1]) if staged else None
-        if staged is None or found is None:
-            return HttpAnswer(204, cors.preflight(request)) if cors and request.method == "OPTIONS" else NOT_FOUND
-        stage, path = stages[staged[0]], unquote(staged[1])
         place = Place(
             api_id=api.api_id,
             domain_name=api.api_endpoint.removeprefix("https://"),
             account_id=api.backend.account_id,
             path=unquote(request.path),
-            route_key=found.key,
-            stage=stage.name,
-            parameters=found.parameters,
-            stage_variables=stage.stage_variables or {},
+            route_key=found.match.key,
+            stage=found.stage.name,
+            parameters=found.match.parameters,
+            stage_variables=found.stage.stage_variables or {},
             request_id=request_id,
         )
-        if not self._has_token(stage, place):
+        if not self._has_token(found.stage, place):
             return message(429, "Too Many Requests")
-        arn = f"arn:aws:execute-api:{api.backend.region_name}:{place.account_id}:{api.api_id}"
-        return self._routed(api, routes[found.key], request, place, f"{arn}/{stage.name}/{request.method}{path}")
+        api_arn = f"arn:aws:execute-api:{api.backend.region_name}:{place.account_id}:{api.api_id}"
+        arn = f"{api_arn}/{place.stage}/{request.method}{unquote(found.path)}"
+        return self._routed(api, found.route, request, place, arn)
 
     def _routed(self, api: Any, route: Any, request: HttpRequest, place: Place, arn: str) -> HttpAnswer:
         authorizer = api.authorizers.get(route.authorizer_id)
@@ -89,7 +88,7 @@ class Gateway:
             return ERROR  # what leads elsewhere than to functions is not served here
         is_v1 = str(integration.payload_format_version or "1.0") == "1.0"
         event = (event_v1 if is_v1 else event_v2)(request, place, grant)
-        limit_s = min(self._limit_s, (integration.timeout_in_millis or LIMIT_S * 1000) / 1000)
+        limit_s = (integration.timeout_in_millis or MAX_TIMEOUT_MS) / 1000
         answered = self._callers.call(integration.integration_uri or "", event, limit_s=limit_s)
         if isinstance(answered, Failure):
             return _FAILURES[answered]
@@ -102,6 +101,24 @@ class Gateway:
         rate, burst = (float(settings[name]) for name in _BOUNDS)
         key = (place.api_id, place.stage, place.route_key, rate, burst)
         return self._throttles.take(key, rate_per_s=rate, burst=int(burst))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Moto's stage and route that take a request, and how."""
+
+    stage: Any
+    route: Any
+    match: Match
+    path: str
+    """Below the stage."""
+
+
+def _found(api: Any, request: HttpRequest) -> _Found | None:
+    stages, routes = dict(api.stages), {route.route_key: route for route in list(api.routes.values())}
+    staged = stage_and_path(stages, request.path)
+    match = chosen(routes, request.method, staged[1]) if staged else None
+    return _Found(stages[staged[0]], routes[match.key], match, staged[1]) if staged and match else None
 
 
 _BOUNDS = ("throttlingRateLimit", "throttlingBurstLimit")

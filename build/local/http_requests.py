@@ -33,7 +33,8 @@ class HttpRequest:
 
     def header(self, name: str) -> str | None:
         """Return the header ``name`` (in lower case), several joined by commas; None if it was not sent."""
-        return ",".join(self.values.get(name, ())) if name in self.values else None
+        found = [value for each, value in self.headers if each == name]
+        return ",".join(found) if found else None
 
     @property
     def values(self) -> dict[str, list[str]]:

@@ -29,7 +29,7 @@ class Server:
         listener = _listening(port)
         self.port = int(listener.getsockname()[1])
         handler = type("Handler", (_Handler,), {"respond": staticmethod(respond), "port": self.port})
-        self._server = ThreadingHTTPServer((HOST, self.port), handler, bind_and_activate=False)
+        self._server = _Threads((HOST, self.port), handler, bind_and_activate=False)
         self._server.socket.close()
         self._server.socket = listener
         threading.Thread(target=self._server.serve_forever, name=f"http-{self.port}", daemon=True).start()
@@ -45,6 +45,13 @@ class Server:
         self._server.server_close()
 
 
+class _Threads(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Leave those alone who hang up before they have their answer."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
 def _listening(port: int) -> socket.socket:
     try:
         return socket.create_server((HOST, port), backlog=128)
@@ -58,8 +65,6 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = TOGETHER
     timeout = IDLE_S
-    server_version = "slipway"
-    sys_version = ""
     respond: Respond
     port: int
 
@@ -99,7 +104,8 @@ class _Handler(BaseHTTPRequestHandler):
     do_DELETE = do_GET = do_HEAD = do_OPTIONS = do_PATCH = do_POST = do_PUT = _answer  # noqa: N815 - http.server's names
 
     def _write(self, answer: HttpAnswer) -> None:
-        self.send_response(answer.status)
+        self.send_response_only(answer.status)
+        self.send_header("Date", self.date_time_string())
         for name, value in answer.headers:
             self.send_header(name, value.encode().decode("latin-1"))
         has_body = answer.status not in (204, 304)
@@ -126,7 +132,10 @@ class _Handler(BaseHTTPRequestHandler):
             raise ValueError(f"a length of {size}")
         kept = self.rfile.read(min(size, MAX_BODY_BYTES))
         left = size - len(kept)
-        while left > 0 and (passed := self.rfile.read(min(left, TOGETHER))):
+        while left > 0:
+            passed = self.rfile.read(min(left, TOGETHER))
+            if not passed:
+                raise ValueError(f"{left} bytes are missing")
             left -= len(passed)
         return kept
 

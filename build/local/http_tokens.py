@@ -65,7 +65,7 @@ def claims_of(
         raise InvalidTokenError("the token does not have a valid issuer")
     _check_signature(f"{head}.{body}".encode(), signed, algorithm, key_of(issuer, kid))
     meant = claims["aud"] if "aud" in claims else claims.get("client_id")
-    if not set(meant if isinstance(meant, list) else [meant]) & set(audience):
+    if not set(map(str, meant if isinstance(meant, list) else [meant])) & set(audience):
         raise InvalidTokenError("the token does not have a valid audience")
     _check_times(claims, now_s)
     return claims

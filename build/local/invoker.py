@@ -50,7 +50,13 @@ class Invoker:
         self._events = Events(self.invoke, Sender(endpoint).send)
 
     def invoke(
-        self, function: FunctionName, event: bytes, *, request_id: str | None = None, client_context: str | None = None
+        self,
+        function: FunctionName,
+        event: bytes,
+        *,
+        request_id: str | None = None,
+        client_context: str | None = None,
+        trace: str = "",
     ) -> Answered:
         """Run ``function`` with ``event`` and wait. Raises RefusalError; moto's own error for an unknown function."""
         found = _resolve(function)
@@ -58,7 +64,7 @@ class Invoker:
         try:
             with self._counted(function, found):
                 outcome = self._pool(found).invoke(
-                    event, request_id=request_id, invoked_arn=function.arn, client_context=client_context
+                    event, request_id=request_id, invoked_arn=function.arn, client_context=client_context, trace=trace
                 )
         except TooManyRequestsError:
             self._metrics.throttled(function, version)

@@ -5,23 +5,21 @@ read again, are reported and not counted.
 """
 
 import os
-from collections.abc import Iterator
 from contextlib import suppress
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
-def descendants(pid: int, *, skip: int = 0) -> Iterator[int]:
-    """Yield ``pid`` and all below it, without the first ``skip`` generations: a sandbox has two of its own."""
-    waiting = [(pid, skip)]
+def descendants(pid: int) -> list[int]:
+    """Return ``pid`` and all below it; who has a single child comes right before it."""
+    found, waiting = [], [pid]
     while waiting:
-        pid, left = waiting.pop()
-        if left <= 0:
-            yield pid
+        found.append(pid := waiting.pop())
         with suppress(OSError, ValueError):
-            for task in os.scandir(f"/proc/{pid}/task"):
-                with open(f"{task.path}/children", "rb") as stream:  # noqa: PTH123 - read many times a second
-                    waiting += [(int(each), left - 1) for each in stream.read().split()]
+            for task in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - read many times a second
+                with open(f"/proc/{pid}/task/{task}/children", "rb") as stream:  # noqa: PTH123
+                    waiting += map(int, stream.read().split())
+    return found
 
 
 def held_bytes(pids: list[int], *, limit: int) -> int:
@@ -37,11 +35,15 @@ def largest(pids: list[int]) -> tuple[int, int]:
     """
     peaks = [(0, 0)]
     for pid in pids:
-        with suppress(OSError, ValueError), open(f"/proc/{pid}/status", "rb") as stream:  # noqa: PTH123
-            told = dict(line.split(b":", 1) for line in stream if line.startswith((b"VmHWM", b"RssFile")))
-            resident, of_files = (int(told.get(name, b"0 kB").split()[0]) * 1024 for name in (b"VmHWM", b"RssFile"))
+        with suppress(OSError, ValueError, IndexError), open(f"/proc/{pid}/status", "rb") as stream:  # noqa: PTH123
+            told = stream.read()
+            resident, of_files = (_kilobytes(told, name) << 10 for name in (b"VmHWM:", b"RssFile:"))
             peaks.append((resident, resident - of_files))
     return max(resident for resident, _ in peaks), max(held for _, held in peaks)
+
+
+def _kilobytes(told: bytes, name: bytes) -> int:
+    return int(told.partition(name)[2].split(None, 1)[0])
 
 
 def _anonymous(pid: int) -> int:

@@ -85,7 +85,6 @@ def _server(root: Path, nonce: str, scratch: Path, stack: ExitStack) -> tuple[An
     stack.enter_context(metrics.shown(counted))
     stack.enter_context(invoking(invoker, poller.wake))
     doors = Doors(root, invoker)
-    stack.callback(doors.close)
     moto = DomainDispatcherApplication(create_backend_app)
     front = Front(moto, invoker, nonce=nonce, entries=doors.entries)
     poller.start()

@@ -66,6 +66,7 @@ class Worker:
         self._limit = sys.maxsize if memory_mb is None else memory_mb << 20
         self._own = 2 if boxed else 0
         self._held = self._resident = 0
+        self._family: list[int] = []
         self._strays: list[int] = []
         self._frozen = False
         self._selector = selectors.DefaultSelector()
@@ -133,16 +134,15 @@ class Worker:
         return self._out_of_memory() if self._held > self._limit else None
 
     def freeze(self) -> None:
-        """Stop all its processes where they are, until `thaw`.
+        """Stop all its processes where they are, as `settled` saw them, until `thaw`.
 
         Not where the system would not end them with us: a stopped process cannot hear that its connection broke.
         """
         if sys.platform == "linux" and not self._frozen:
-            everyone, members = list(memory.descendants(self.pid)), self._members()
-            self._strays = [pid for pid in members if _group(pid) not in (self.pid, None)]
+            self._strays = [pid for pid in self._family[self._own :] if _group(pid) not in (self.pid, None)]
             self._frozen = True
             self._signal(signal.SIGSTOP)
-            for pid in set(everyone) - set(members):  # a sandbox goes on, or it would not see its process end
+            for pid in self._family[: self._own]:  # a sandbox goes on, or it would not see its process end
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGCONT)
 
@@ -181,18 +181,19 @@ class Worker:
         self._selector.close()
         self._output.close()
 
-    def _members(self) -> list[int]:
-        return list(memory.descendants(self.pid, skip=self._own))
-
     def _look(self) -> None:
-        """Note the peaks."""
-        members = self._members()
+        """Note the peaks of all processes but a sandbox's own."""
+        self._family = memory.descendants(self.pid)
+        members = self._family[self._own :]
         resident, held = memory.largest(members)
         self._resident = max(self._resident, resident)
-        self._held = max(self._held, held, memory.held_bytes(members, limit=self._limit))
+        self._held = max(self._held, held)
+        if len(members) > 1:
+            self._held = max(self._held, memory.held_bytes(members, limit=self._limit))
 
     def _exceeds(self) -> bool:
-        self._held = max(self._held, memory.held_bytes(self._members(), limit=self._limit))
+        members = memory.descendants(self.pid)[self._own :]
+        self._held = max(self._held, memory.held_bytes(members, limit=self._limit))
         return self._held > self._limit
 
     def _out_of_memory(self) -> Exited:

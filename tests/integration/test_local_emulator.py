@@ -23,7 +23,7 @@ import pytest
 from filelock import FileLock
 
 from build.errors import InputError
-from build.local import emulator, runtime_bundle
+from build.local import emulator, runtime_bundle, sandbox
 from build.local.connections import RequestHandler
 from build.local.emulator import Emulator
 from build.local.execution import Deployment, Pool
@@ -138,10 +138,12 @@ def emulate(task_root: Path) -> Iterator[Any]:
         made.append((server, pool))
         return Served(server.server_port)
 
-    yield serve
-    for server, pool in made:
-        server.shutdown()
-        pool.close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sandbox, "problem", lambda: "the real one has none")  # and tells paths of this machine
+        yield serve
+        for server, pool in made:
+            server.shutdown()
+            pool.close()
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -424,6 +426,116 @@ def test_without_awslambdarics_compiled_client_the_portable_one_serves(boxed, ma
     outcome, answer = invoke(pool, {"raise": True})
     assert outcome.error == "Unhandled"
     assert answer["errorMessage"] == "é"
+
+
+def test_the_context_tells_who_called_and_how_much_time_is_left(boxed, make_pool):
+    app = (
+        "import os\n"
+        "def handler(event, context):\n"
+        "    return {\n"
+        "        'arn': context.invoked_function_arn,\n"
+        "        'name': context.function_name,\n"
+        "        'version': context.function_version,\n"
+        "        'memory': context.memory_limit_in_mb,\n"
+        "        'group': context.log_group_name,\n"
+        "        'stream': context.log_stream_name,\n"
+        "        'left': context.get_remaining_time_in_millis(),\n"
+        "        'custom': context.client_context and context.client_context.custom,\n"
+        "        'trace': os.environ['_X_AMZN_TRACE_ID'],\n"
+        "    }\n"
+    )
+    streams: set[str] = set()
+    pool = make_pool(app, memory_mb=256, timeout_s=7, sink=lambda _, stream, _lines: streams.add(stream))
+    arn = f"{pool.deployment.arn}:live"
+    root = "Root=1-5759e988-bd862e3fe1be46a994272793"
+    outcome = pool.invoke(
+        b"{}",
+        invoked_arn=arn,
+        client_context='{"custom": {"a": "b"}}',
+        trace=f"{root};Parent=53995c3f42cd8ad8;Sampled=1",
+    )
+    answer = json.loads(outcome.payload)
+    assert 5000 < answer.pop("left") <= 7000
+    trace = answer.pop("trace").split(";")
+    assert (trace[0], trace[2]) == (root, "Sampled=1")
+    assert trace[1] != "Parent=53995c3f42cd8ad8"
+    assert answer == {
+        "arn": arn,
+        "name": "orders",
+        "version": "7",
+        "memory": "256",
+        "group": "/aws/lambda/orders",
+        "stream": streams.pop(),
+        "custom": {"a": "b"},
+    }
+    _, answer = invoke(pool)
+    assert answer["arn"] == pool.deployment.arn
+    assert answer["custom"] is None
+    assert answer["trace"].startswith("Root=1-")
+    assert root not in answer["trace"]
+
+
+def test_frozen_environments_end_with_a_cloud_that_is_killed(boxed, make_pool, tmp_path):
+    pool = make_pool("def handler(event, context):\n    return 'done'\n")
+    program = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from build.local import memory, sandbox\n"
+        "from build.local.execution import Deployment, Pool\n"
+        "from build.model import Runtime\n"
+        f"if not {boxed}: sandbox.problem = lambda: 'no sandbox'\n"
+        "given = dict(function_name='a', version='1', handler='app.handler', timeout_s=10, log_group='a',\n"
+        "    region='us-east-1', account_id='123456789012', runtime=Runtime(13))\n"
+        f"described = Deployment(task_root=Path({str(pool.deployment.task_root)!r}), **given)\n"
+        f"pool = Pool(described, root=Path({str(ROOT)!r}), scratch=Path({str(tmp_path)!r}))\n"
+        "assert pool.invoke(b'{}').error is None\n"
+        "print(*memory.descendants(pool.pids[0]), flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    pids = [int(pid) for pid in ran.stdout.split()]
+    assert len(pids) == (3 if boxed else 1)
+    wait_for(lambda: not any(map(is_running, pids)))
+
+
+def test_nothing_hears_a_signal_before_it_ends_for_there_are_no_extensions(boxed, make_pool, tmp_path):
+    app = (
+        "import signal\n"
+        "def ending(number, frame):\n"
+        "    print('heard', number, flush=True)\n"
+        "signal.signal(signal.SIGTERM, ending)\n"
+        "def handler(event, context):\n"
+        "    return 'done'\n"
+    )
+    logged: list[str] = []
+    pool = make_pool(app, sink=lambda _, _stream, lines: logged.extend(line.message for line in lines))
+    invoke(pool)
+    began = time.monotonic()
+    pool.close()
+    assert time.monotonic() - began < 1
+    assert not any("heard" in line for line in logged)
+
+
+def test_many_events_leave_nothing_behind(boxed, make_pool, tmp_path):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    app = "import time\ndef handler(event, context):\n    time.sleep(event.get('sleep', 0))\n"
+    invoke(make_pool(app))  # what is made once
+
+    def held():
+        return len(list(Path("/proc/self/fd").iterdir())), sorted(scratch.iterdir())
+
+    before = held()
+    pool = make_pool(app, scratch=scratch)
+    with ThreadPoolExecutor(20) as threads:
+        outcomes = list(threads.map(lambda _: invoke(pool, {"sleep": 0.5})[0], range(20)))
+    assert [outcome.error for outcome in outcomes] == [None] * 20
+    for _ in range(300):
+        assert invoke(pool)[0].error is None
+    processes = processes_of(pool)
+    pool.close()
+    wait_for(lambda: not any(map(is_running, processes)))
+    assert held() == before
 
 
 # ── frozen, and held to its memory ────────────────────────────────────────────────────────────

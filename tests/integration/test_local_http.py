@@ -359,6 +359,15 @@ def test_what_is_no_http_harms_nobody(shop):
     assert ask(shop, path="/orders/1").status == 200
 
 
+def test_a_body_that_breaks_off_reaches_nobody(shop):
+    where = urlsplit(shop)
+    for head in (b"Content-Length: 10", b"Transfer-Encoding: chunked"):
+        with socket.create_connection((where.hostname, where.port), timeout=10) as connection:
+            connection.sendall(b"POST /orders HTTP/1.1\r\nHost: h\r\n" + head + b"\r\n\r\n5\r\nab")
+            connection.shutdown(socket.SHUT_WR)
+            assert connection.recv(4096).startswith(b"HTTP/1.1 400")
+
+
 def test_requests_at_once_are_all_answered(shop):
     with ThreadPoolExecutor(10) as threads:
         answers = list(threads.map(lambda number: ask(shop, path=f"/orders/{number}"), range(40)))
@@ -412,6 +421,34 @@ def test_browsers_get_an_answer_before_they_ask(account, echo):
     assert got.get("access-control-allow-credentials") == "true"
     stranger = ask(address, path="/cookies", headers=[("Origin", "https://b.example.com")])
     assert stranger.all("access-control-allow-origin") == []
+
+
+def test_a_default_route_takes_what_browsers_ask_unless_another_does(account, echo):
+    """As documented under "CORS for an HTTP API with a $default route and an authorizer"."""
+    api_id = account.api("catch-all", CorsConfiguration={"AllowOrigins": ["*"], "AllowMethods": ["*"]})
+    account.route(api_id, "$default", echo, AuthorizationType="AWS_IAM")
+    address = account.address("catch-all")
+    asking = [("Origin", "https://a.example.com"), ("Access-Control-Request-Method", "PUT")]
+    assert ask(address, "OPTIONS", "/x", headers=asking).status == 403
+    account.route(api_id, "OPTIONS /{path+}", echo)
+    asked = ask(address, "OPTIONS", "/x", headers=asking)
+    assert (asked.status, asked.get("access-control-allow-methods")) == (200, "*")
+    assert asked.all("access-control-allow-origin") == ["*"]
+
+
+def test_the_same_name_has_the_same_port_after_a_restart(tmp_path):
+    ports = []
+    for _ in range(2):
+        running, _ = cloud.ensure(tmp_path)
+        try:
+            account = Account(running)
+            account.route(account.api("shop"), "$default", "arn:aws:lambda:us-east-1:123456789012:function:gone")
+            address = account.address("shop")
+            assert ask(address).status == 500  # nobody is there to answer
+            ports.append(urlsplit(address).port)
+        finally:
+            cloud.stop(tmp_path)
+    assert ports[0] == ports[1]
 
 
 def test_more_requests_than_a_route_takes_are_refused(account, echo):

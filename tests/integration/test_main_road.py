@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 
 import pytest
 
@@ -119,6 +120,15 @@ def test_a_message_in_the_queue_reaches_the_function(checkout, first):
     url = sqs.get_queue_url(QueueName="slipway-local-pourer-orders")["QueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody="one pot please")
     wait_for(lambda: "from the queue: one pot please" in checkout.run("logs", "-f", "pourer", "--since", "1h").stdout)
+
+
+def test_curl_is_answered_where_the_deploy_says(checkout, first):
+    (entry,) = first["entries"]
+    assert (entry["entry"], entry["function"]) == ("GET /tea", "slipway-local-pourer")
+    assert first["http_api_urls"] == [entry["url"].removesuffix("/tea")]
+    curl = subprocess.run(["curl", "-sS", entry["url"]], capture_output=True, text=True, check=True, timeout=60)
+    assert json.loads(curl.stdout)["material"] == "clay"
+    assert entry["url"] in checkout.run("local.status").stdout
 
 
 def test_the_verb_invoke_gives_the_answer_on_stdout_and_the_log_on_stderr(checkout, first):

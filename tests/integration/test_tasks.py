@@ -30,4 +30,5 @@ def test_a_designed_error_ends_in_its_own_words_and_exit_code():
 
 
 def test_local_status_is_json_for_programs():
-    assert set(json.loads(run("local.status", "--json").stdout)) == {"endpoint", "pid", "log"}
+    told = json.loads(run("local.status", "--json").stdout)
+    assert set(told) == {"endpoint", "pid", "log", "registry", "entries"}

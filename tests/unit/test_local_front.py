@@ -1,5 +1,6 @@
 """Which requests the embedded cloud's door lets in side by side."""
 
+import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -70,3 +71,11 @@ def test_the_first_of_a_service_is_alone():
         first.result()
         second.result()
     assert moto.most == 1
+
+
+def test_it_tells_what_answers_where():
+    front = Front(Moto(), None, nonce="n", entries=lambda: [{"entry": "GET /a"}])  # type: ignore[arg-type]
+    told = []
+    body = front({"PATH_INFO": "/_slipway/entries", "REQUEST_METHOD": "GET"}, lambda *said: told.append(said))
+    assert json.loads(b"".join(body)) == [{"entry": "GET /a"}]
+    assert told[0][0] == "200 OK"

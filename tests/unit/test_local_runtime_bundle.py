@@ -13,3 +13,13 @@ def test_the_lock_has_what_lambda_brings(runtime):
     assert parsed.problems == ()
     names = {pin.name for pin in selected(parsed.pins, Target(runtime, Architecture.ARM64))}
     assert names == BUNDLED
+
+
+def test_it_is_started_by_what_the_repository_has_now(tmp_path):
+    runtime_bundle._with_bootstrap.cache_clear()
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle" / "bootstrap.py").write_text("an older one")
+    folder = runtime_bundle._with_bootstrap(tmp_path / "bundle")
+    for name in ("bootstrap.py", "runtime_client.py"):
+        assert (folder / name).read_bytes() == (runtime_bundle.LOCK.parent / name).read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]

@@ -66,6 +66,32 @@ def test_the_home_folder_is_not_the_one_of_the_person_at_the_machine():
     assert got["AWS_SHARED_CREDENTIALS_FILE"] == got["AWS_CONFIG_FILE"] == "/dev/null"
 
 
+def test_in_a_sandbox_the_defaults_are_lambdas_and_nothing_needs_to_lead_home():
+    deployment = Deployment(
+        function_name="orders",
+        version="7",
+        runtime=Runtime(12),
+        handler="app.handler",
+        task_root=Path("/var/task"),
+        opt=Path("/opt"),
+        log_group="/aws/lambda/orders",
+        region="eu-central-1",
+        account_id="123456789012",
+    )
+    got = worker_variables(
+        deployment,
+        python=Path("/var/lang/bin/python3.12"),
+        runtime_folder=Path("/var/runtime"),
+        temporary=None,
+        log_stream="stream",
+        endpoint=None,
+    )
+    assert {"HOME", "TMPDIR"} & set(got) == set()
+    libraries = "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
+    assert got["LD_LIBRARY_PATH"] == libraries
+    assert got["PATH"] == "/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin"
+
+
 def test_nothing_of_the_host_is_taken_over(monkeypatch):
     monkeypatch.setenv("SECRET_OF_THE_HOST", "x")
     monkeypatch.setenv("PYTHONPATH", "/somewhere")
