@@ -73,7 +73,7 @@ def _images(root: Path) -> Iterator[Row]:
     told = f"not for {', '.join(unpinned)}: `invoke image.pull-base`" if unpinned else "pinned"
     yield "bases of images", "missing" if unpinned else "ok", told
     problem = sandbox.problem()
-    yield "bubblewrap", "none" if problem else "ok", f"{problem}: images are not shut in" if problem else ""
+    yield "bubblewrap", "none" if problem else "ok", f"{problem}: functions are not shut in" if problem else ""
     registry = shutil.which("docker-registry")
     yield "docker-registry", "ok" if registry else "none", registry or "the embedded cloud keeps images in OCI layouts"
     if any(spec.dockerfile for spec in images):

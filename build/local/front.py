@@ -116,7 +116,8 @@ class Front:
     def _wait(self, name: FunctionName, event: bytes, environ: Environ, request_id: str) -> Response:
         headers = {"x-amzn-RequestId": request_id, "Content-Type": "application/json"}
         context = client_context(environ)
-        answered = self._invoker.invoke(name, event, request_id=request_id, client_context=context)
+        trace = environ.get("HTTP_X_AMZN_TRACE_ID", "")
+        answered = self._invoker.invoke(name, event, request_id=request_id, client_context=context, trace=trace)
         outcome = answered.outcome
         headers["X-Amz-Executed-Version"] = answered.version
         if outcome.error:

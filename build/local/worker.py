@@ -18,7 +18,7 @@ from build.local.runtime_api import Request, RuntimeApi
 
 _LOOK_S = 0.1
 """How often a worker that neither speaks nor closes its output is asked whether it still lives, and for its memory:
-0.1 ms each time."""
+0.5 ms each time."""
 _ENDING_S = 0.002
 _CHUNK_BYTES = 1 << 16
 
@@ -164,11 +164,17 @@ class Worker:
 
     def kill(self) -> None:
         """Kill the process and all it started. Any thread may do that."""
+        others = memory.descendants(self.pid)[1:] if self.alive else []
+        if self._frozen:  # so that their numbers are still theirs
+            others += self._strays
         with suppress(ProcessLookupError, PermissionError):
             if hasattr(os, "killpg"):
                 os.killpg(self.pid, signal.SIGKILL)
             else:
                 self._process.kill()
+        for pid in others:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Kill the process and all it started, and let go of everything. May be called again."""

@@ -566,6 +566,8 @@ def test_nothing_runs_between_two_events(boxed, make_pool):
     time.sleep(1)
     _, second = invoke(pool, {"sleep": 0})
     assert second - first < 10
+    pool.close()
+    wait_for(lambda: not any(map(is_running, functions)))
 
 
 def test_a_worker_that_ends_after_its_answer_is_replaced_before_the_next(boxed, make_pool):
