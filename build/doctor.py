@@ -36,6 +36,8 @@ def examine(root: Path) -> Iterator[Row]:
         if runtime in used:
             yield _row(f"{runtime} (used)", lambda runtime=runtime: f"{release_of(runtime)}, {interpreter_of(runtime)}")  # type: ignore[misc]
     yield _row("embedded cloud", lambda: _cloud(root))
+    problem = sandbox.problem()
+    yield "bubblewrap", "none" if problem else "ok", f"{problem}: functions are not shut in" if problem else ""
     yield from _images(root)
     yield _row("AWS credentials", _credentials)
 
@@ -72,8 +74,6 @@ def _images(root: Path) -> Iterator[Row]:
     unpinned = sorted({str(spec.target.runtime) for spec in images if not spec.base_image})
     told = f"not for {', '.join(unpinned)}: `invoke image.pull-base`" if unpinned else "pinned"
     yield "bases of images", "missing" if unpinned else "ok", told
-    problem = sandbox.problem()
-    yield "bubblewrap", "none" if problem else "ok", f"{problem}: functions are not shut in" if problem else ""
     registry = shutil.which("docker-registry")
     yield "docker-registry", "ok" if registry else "none", registry or "the embedded cloud keeps images in OCI layouts"
     if any(spec.dockerfile for spec in images):

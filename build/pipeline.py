@@ -3,8 +3,8 @@
 discover → lock → resolve → assemble → check → publish → hand-off → plan → apply → roll out → record
 
 Every stage takes frozen values and gives new ones. Up to `check` nothing leaves this machine; `publish`
-adds objects by digest; `apply` alone changes what runs, and only by the plan that was saved. The stages up
-to `check` are in `making`.
+adds objects and images by digest; `apply` alone changes what runs, and only by the plan that was saved, but for what
+goes with a function that is made anew: `Estate.apply` adds it again. The stages up to `check` are in `making`.
 """
 
 import os
