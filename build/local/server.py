@@ -67,10 +67,10 @@ def _server(root: Path, nonce: str, scratch: Path, stack: ExitStack) -> tuple[An
     from build.local.cloud_logs import write
     from build.local.connections import RequestHandler
     from build.local.front import Front
-    from build.local.http_doors import Doors
     from build.local.invoker import Invoker
-    from build.local.invoking import invoking
-    from build.local.queues import QueuePoller
+    from build.local.sources.invoking import invoking
+    from build.local.sources.queues import QueuePoller
+    from build.local.web.doors import Doors
 
     unpack.prune(root / ".artifacts")
     listener = stack.enter_context(socket.create_server((HOST, 0), backlog=128))

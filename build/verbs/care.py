@@ -24,20 +24,20 @@ def local_stop(root: Path) -> None:
 
 def local_status(root: Path, *, as_json: bool) -> None:
     """Tell where the embedded cloud is."""
-    from build.local import cloud, http_entries
+    from build.local import cloud
+    from build.local.web.entries import entries
 
     running = cloud.running(root)
-    entries = http_entries.entries(running) if running else ()
+    answering = entries(running) if running else ()
     if as_json:
         found = {"endpoint": running.endpoint, "pid": running.pid, "log": str(running.log)} if running else {}
         registry = {"registry": running.registry or None} if running else {}
-        answering = {"entries": [each.to_json() for each in entries]}
         nothing = {"endpoint": None, "pid": None, "log": None, "registry": None}
-        report.print_json({**nothing, **found, **registry, **answering})
+        report.print_json({**nothing, **found, **registry, "entries": [each.to_json() for each in answering]})
     elif running:
         sys.stdout.write(f"the embedded cloud runs at {running.endpoint} (pid {running.pid}), log {running.log}\n")
-        if entries:
-            report.print_table(("entry", "function", "address"), ((e.entry, e.function, e.url) for e in entries))
+        if answering:
+            report.print_table(("entry", "function", "address"), ((e.entry, e.function, e.url) for e in answering))
     else:
         sys.stdout.write("no embedded cloud runs; `invoke local.start` starts it\n")
 

@@ -9,7 +9,7 @@ from build.project.discovery import discover
 from build.results import Deployed
 
 if TYPE_CHECKING:
-    from build.local.http_entries import Entry
+    from build.local.web.entries import Entry
 
 
 def plan(root: Path, env: str, *, out: str, fail_on: str, as_json: bool, every_stack: bool) -> None:
@@ -112,10 +112,11 @@ def _entries(done: Deployed) -> "tuple[Entry, ...]":
     """Return what answers HTTP on the embedded cloud; of real envs, Terraform's outputs tell."""
     if not done.planned.workspace.env.is_local:
         return ()
-    from build.local import cloud, http_entries
+    from build.local import cloud
+    from build.local.web.entries import entries
 
     running = cloud.running(done.planned.workspace.root)
-    return http_entries.entries(running) if running else ()
+    return entries(running) if running else ()
 
 
 def _deployed_json(done: Deployed, entries: "tuple[Entry, ...]") -> dict[str, object]:
@@ -145,7 +146,7 @@ def _deployed_json(done: Deployed, entries: "tuple[Entry, ...]") -> dict[str, ob
         for each in (published.artifact for published in done.planned.published)
         if each.identity.startswith("layers/")
     ]
-    from build.local.http_entries import in_place
+    from build.local.web.entries import in_place
 
     return {
         "release": done.release,

@@ -24,8 +24,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from build.local import cloud
-from build.local.http_entries import entries, in_place
 from build.local.variables import ACCESS_KEY_ID, SECRET_ACCESS_KEY
+from build.local.web.entries import entries, in_place
 
 ROOT = Path(__file__).resolve().parents[2]
 

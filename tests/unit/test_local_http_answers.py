@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from build.local.http_answers import HttpAnswer, answer_v1, answer_v2, balancer_answer
+from build.local.web.answers import HttpAnswer, answer_v1, answer_v2, balancer_answer
 
 JSON = (("Content-Type", "application/json"),)
 

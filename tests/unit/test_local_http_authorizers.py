@@ -7,12 +7,12 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from build.local.http_answers import HttpAnswer
-from build.local.http_authorizers import allows, granted
-from build.local.http_events import Grant
-from build.local.http_requests import HttpRequest
-from build.local.http_signatures import is_signed, signer_of
-from build.local.http_throttles import Throttles
+from build.local.web.answers import HttpAnswer
+from build.local.web.authorizers import allows, granted
+from build.local.web.events import Grant
+from build.local.web.requests import HttpRequest
+from build.local.web.signatures import is_signed, signer_of
+from build.local.web.throttles import Throttles
 
 ARN = "arn:aws:execute-api:us-east-1:123456789012:id/$default/GET/pets/1"
 

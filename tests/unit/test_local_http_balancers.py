@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from build.local.http_balancers import Balancers, _target_group
-from build.local.http_callers import Failure
-from build.local.http_requests import HttpRequest
+from build.local.web.balancers import Balancers, _target_group
+from build.local.web.callers import Failure
+from build.local.web.requests import HttpRequest
 
 GROUP = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/orders/1"
 FORWARD = {"Type": "forward", "TargetGroupArn": GROUP}

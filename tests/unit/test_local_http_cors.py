@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from build.local.http_cors import Cors
-from build.local.http_requests import HttpRequest
+from build.local.web.cors import Cors
+from build.local.web.requests import HttpRequest
 
 CONFIG: dict[str, Any] = {
     "AllowOrigins": ["https://a.example.com"],

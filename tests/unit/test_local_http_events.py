@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from build.local.http_events import (
+from build.local.web.events import (
     TEXTUAL,
     Grant,
     Place,
@@ -16,7 +16,7 @@ from build.local.http_events import (
     event_v1,
     event_v2,
 )
-from build.local.http_requests import HttpRequest, forwarded
+from build.local.web.requests import HttpRequest, forwarded
 
 REQUEST = HttpRequest(
     method="POST",

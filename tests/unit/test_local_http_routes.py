@@ -2,7 +2,7 @@
 
 import pytest
 
-from build.local.http_routes import chosen, stage_and_path
+from build.local.web.routes import chosen, stage_and_path
 
 DOCUMENTED = ["GET /pets/dog/1", "GET /pets/dog/{id}", "GET /pets/{proxy+}", "ANY /{proxy+}", "$default"]
 """https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html"""

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from build.local.http_answers import HttpAnswer
-from build.local.http_callers import function_of
-from build.local.http_requests import HttpRequest
-from build.local.http_server import Server
+from build.local.web.answers import HttpAnswer
+from build.local.web.callers import function_of
+from build.local.web.requests import HttpRequest
+from build.local.web.server import Server
 
 
 @pytest.fixture(scope="module")

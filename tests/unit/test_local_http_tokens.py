@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from build.local.http_tokens import InvalidTokenError, Issuers, claims_of, scopes_of, told
+from build.local.web.tokens import InvalidTokenError, Issuers, claims_of, scopes_of, told
 
 ISSUER = "https://issuer.example.invalid"
 CLAIMS = {"iss": ISSUER, "aud": "shop", "exp": 2000, "sub": "ada"}

@@ -6,8 +6,8 @@ import pytest
 from build.local.execution import checked
 from build.local.function_names import FunctionName
 from build.local.invoker import chosen_version
-from build.local.queues import failed_of, record
 from build.local.refusals import NotJsonError, RequestTooLargeError
+from build.local.sources.queues import failed_of, record
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:orders"
 

@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from build.local.connections import TOGETHER
-from build.local.http_answers import HttpAnswer
-from build.local.http_requests import HttpRequest, forwarded
+from build.local.web.answers import HttpAnswer
+from build.local.web.requests import HttpRequest, forwarded
 
 HOST = "127.0.0.1"
 IDLE_S = 60.0

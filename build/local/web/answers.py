@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from build.local.http_requests import HOP_BY_HOP, Pairs
+from build.local.web.requests import HOP_BY_HOP, Pairs
 
 _JSON = "application/json"
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

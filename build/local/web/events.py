@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from build.local.http_requests import HttpRequest
+from build.local.web.requests import HttpRequest
 
 TEXTUAL = ("text/", "application/json", "application/javascript", "application/xml")
 """Media types whose bodies are not in base64. Load balancers say it, https://docs.aws.amazon.com/elasticloadbalancing/

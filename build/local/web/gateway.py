@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from build.local.http_answers import HttpAnswer, answer_v1, answer_v2, message
-from build.local.http_authorizers import ERROR, Authorizers
-from build.local.http_callers import Callers, Failure
-from build.local.http_cors import PREFIX, Cors
-from build.local.http_events import Place, event_v1, event_v2
-from build.local.http_requests import HttpRequest
-from build.local.http_routes import Match, chosen, stage_and_path
-from build.local.http_throttles import Throttles
+from build.local.web.answers import HttpAnswer, answer_v1, answer_v2, message
+from build.local.web.authorizers import ERROR, Authorizers
+from build.local.web.callers import Callers, Failure
+from build.local.web.cors import PREFIX, Cors
+from build.local.web.events import Place, event_v1, event_v2
+from build.local.web.requests import HttpRequest
+from build.local.web.routes import Match, chosen, stage_and_path
+from build.local.web.throttles import Throttles
 
 MAX_TIMEOUT_MS = 30_000
 MAX_BODY_BYTES = 10 * 1_048_576

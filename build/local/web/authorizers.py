@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from build.local.http_answers import HttpAnswer, message
-from build.local.http_callers import Callers, Failure
-from build.local.http_events import Grant, Place, authorizer_event_v1, authorizer_event_v2, context_v1
-from build.local.http_requests import HttpRequest
-from build.local.http_signatures import signer_of
-from build.local.http_tokens import InvalidTokenError, Issuers, claims_of, scopes_of, told
 from build.local.variables import ACCESS_KEY_ID, SECRET_ACCESS_KEY
+from build.local.web.answers import HttpAnswer, message
+from build.local.web.callers import Callers, Failure
+from build.local.web.events import Grant, Place, authorizer_event_v1, authorizer_event_v2, context_v1
+from build.local.web.requests import HttpRequest
+from build.local.web.signatures import signer_of
+from build.local.web.tokens import InvalidTokenError, Issuers, claims_of, scopes_of, told
 
 LIMIT_S = 10.0
 """For the function that decides: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html"""

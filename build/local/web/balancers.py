@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from build.local.http_answers import HttpAnswer, balancer_answer
-from build.local.http_callers import Callers, Failure
-from build.local.http_events import balancer_event
-from build.local.http_requests import HttpRequest
+from build.local.web.answers import HttpAnswer, balancer_answer
+from build.local.web.callers import Callers, Failure
+from build.local.web.events import balancer_event
+from build.local.web.requests import HttpRequest
 
 LIMIT_S = 900.0
 MAX_BODY_BYTES = 1_048_576

@@ -13,16 +13,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from build.local.http_answers import HttpAnswer
-from build.local.http_authorizers import Authorizers
-from build.local.http_balancers import Balancers
-from build.local.http_callers import Callers, function_of
-from build.local.http_gateway import Gateway
-from build.local.http_requests import HttpRequest
-from build.local.http_routes import DEFAULT
-from build.local.http_server import Respond, Server
-from build.local.http_urls import Urls, arn_of
 from build.local.invoker import Invoker
+from build.local.web.answers import HttpAnswer
+from build.local.web.authorizers import Authorizers
+from build.local.web.balancers import Balancers
+from build.local.web.callers import Callers, function_of
+from build.local.web.gateway import Gateway
+from build.local.web.requests import HttpRequest
+from build.local.web.routes import DEFAULT
+from build.local.web.server import Respond, Server
+from build.local.web.urls import Urls, arn_of
 
 PORTS = range(20_000, 30_000)
 """One of these is preferred, always the same for the same name in the same checkout: below the ports that systems give

@@ -8,7 +8,7 @@ import hmac
 import re
 from collections.abc import Mapping
 
-from build.local.http_requests import HttpRequest
+from build.local.web.requests import HttpRequest
 
 _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256\s+Credential=([^/,\s]+)/\d{8}/([\w-]+)/([\w-]+)/aws4_request,\s*"

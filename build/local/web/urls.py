@@ -8,14 +8,14 @@ import uuid
 from typing import Any
 from urllib.parse import urlsplit
 
-from build.local.http_answers import HttpAnswer, answer_v2, message
-from build.local.http_authorizers import secret_keys, signed_by
-from build.local.http_callers import Callers, Failure
-from build.local.http_cors import PREFIX, Cors
-from build.local.http_events import Grant, Place, event_v2
-from build.local.http_requests import HttpRequest
-from build.local.http_signatures import is_signed, signer_of
 from build.local.refusals import MAX_REQUEST_BYTES
+from build.local.web.answers import HttpAnswer, answer_v2, message
+from build.local.web.authorizers import secret_keys, signed_by
+from build.local.web.callers import Callers, Failure
+from build.local.web.cors import PREFIX, Cors
+from build.local.web.events import Grant, Place, event_v2
+from build.local.web.requests import HttpRequest
+from build.local.web.signatures import is_signed, signer_of
 
 LIMIT_S = 900.0
 """A URL waits as long as a function may run."""

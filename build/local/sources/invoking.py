@@ -19,8 +19,8 @@ _HandOver = Callable[[str, Any], None]
 def invoking(invoker: Invoker, wake: Callable[[], None]) -> Iterator[None]:
     """Route what moto's services call functions for to ``invoker``, as events that nobody waits for.
 
-    The Invoke API itself is answered by `build.local.front`. Queues are read by `build.local.queues`: ``wake`` is
-    called when a queue or a mapping changes. Streams are not read yet, and the log says so.
+    The Invoke API itself is answered by `build.local.front`. Queues are read by `build.local.sources.queues`: ``wake``
+    is called when a queue or a mapping changes. Streams are not read yet, and the log says so.
     """
 
     def hand_over(arn: str, event: Any) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from build.local.http_requests import HttpRequest, Pairs
+from build.local.web.requests import HttpRequest, Pairs
 
 PREFIX = "access-control-"
 """Of all headers that are about it: with a configuration, those of the function do not count."""

@@ -1,0 +1,1 @@
+"""What calls functions of the embedded cloud: queues, topics, buckets, rules, schedules, streams."""
