@@ -47,7 +47,8 @@ _NOTES = """
 - *Of 0*: nothing changed, and every stack is planned all the same, as `--every-stack` does; without it, stacks that
   are as they were applied cost nothing.
 - *Bare* are the terraform commands that the review names, as a person types them; *tuned* are the same with our
-  `-parallelism={ours}`, {memory}. Both end without a review.
+  `-parallelism={ours}`, {memory}. Both end without a review. Ours starts the provider itself, which saves Terraform
+  the digest of its 700 MB (decision 0019); on real accounts it does not.
 """
 _SIDE_BY_SIDE = """
 ## Parallelism

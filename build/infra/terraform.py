@@ -12,6 +12,7 @@ import shlex
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Never
@@ -20,6 +21,7 @@ from python_terraform import IsFlagged, Terraform
 
 from build.digest import Digest
 from build.errors import InputError
+from build.infra.attached import attached, installed
 from build.infra.backend import backend_settings, state_key
 from build.infra.binary import terraform_binary
 from build.infra.diagnostics import Diagnostic, Listener, LockedError, Run
@@ -73,6 +75,7 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
         self._generated = root / ".artifacts" / env / ("bootstrap" if bootstrap else f"stacks/{stack}" if stack else "")
         self._env = env
         self._stack = stack
+        self._data = self._generated / "terraform"
         self._verb = "bootstrap" if bootstrap else None
         self._on_progress = on_progress
         self._runner = runner
@@ -93,7 +96,7 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
             **kept,
             "CHECKPOINT_DISABLE": "1",
             "TF_CLI_CONFIG_FILE": str(self.providers.cli_config),
-            "TF_DATA_DIR": str(self._generated / "terraform"),
+            "TF_DATA_DIR": str(self._data),
             "TF_IN_AUTOMATION": "1",
         }
         self._generated.mkdir(parents=True, exist_ok=True)
@@ -102,15 +105,15 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
 
     def init(self) -> None:
         """Install the provider and connect to the state, unless nothing that decides it has changed."""
-        stamp = self._generated / "terraform" / "slipway-init"
+        stamp = self._data / "slipway-init"
         wanted = self._inputs()
-        if stamp.is_file() and stamp.read_text("utf-8") == wanted and self._provider_is_there():
+        if stamp.is_file() and stamp.read_text("utf-8") == f"{wanted}\n{self._providers()}":
             return
         self._on_progress(f"terraform init: providers from {self.providers.source}")
         self._terraform(
             "init", backend_config=self._backend_config, reconfigure=IsFlagged, lockfile="readonly", input=False
         )
-        stamp.write_text(wanted, "utf-8")
+        stamp.write_text(f"{wanted}\n{self._providers()}", "utf-8")
 
     def plan(self, handoff: Path, *, destroy: bool = False, lock: bool = True) -> Plan:
         """Plan what makes the env equal to ``handoff``, or, with ``destroy``, what removes all of it.
@@ -207,7 +210,9 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
     def _terraform(self, command: str, *args: str, **options: object) -> Listener:
         listener = Listener(self._on_progress)
         argv = self.generate_cmd_string(command, *args, json=IsFlagged, **options)
-        completed = self._follower(argv, log=self.log, on_line=listener, cwd=self._folder, env=self._environ)
+        with self._provider(command) as variables:
+            environ = {**self._environ, **variables}
+            completed = self._follower(argv, log=self.log, on_line=listener, cwd=self._folder, env=environ)
         if completed.code or listener.errors:
             raise self._run(command).failure(listener.errors, completed)
         return listener
@@ -215,10 +220,17 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
     def _quietly(self, command: str, *args: str) -> Completed:
         """Run what prints one JSON document; it holds values, so it goes into no log."""
         argv = self.generate_cmd_string(command, *args, json=IsFlagged)
-        completed = self._runner(argv, cwd=self._folder, env=self._environ)
+        with self._provider(command) as variables:
+            completed = self._runner(argv, cwd=self._folder, env={**self._environ, **variables})
         if completed.code:
             raise self._run(command).failure([], completed)
         return completed
+
+    def _provider(self, command: str) -> AbstractContextManager[Mapping[str, str]]:
+        """Start the provider for what only reads, on the embedded cloud; else Terraform does."""
+        if self._env != "local" or command not in {"plan", "show"}:
+            return nullcontext({})
+        return attached(self._data, self._folder, self._environ, log=self._generated / "provider.log")
 
     def _bare(self, *args: str) -> Completed:
         """Run a command that has no -json."""
@@ -285,9 +297,10 @@ class TerraformAdapter(Terraform):  # type: ignore[misc]
         parts += [f"{path} {Digest.of_file(path)}" for path in files if path.is_file()]
         return str(Digest.of_bytes("\n".join(parts).encode()))
 
-    def _provider_is_there(self) -> bool:
-        """Tell whether the installed provider still exists: it is a link when it comes from a mirror."""
-        return any(p.exists() for p in (self._generated / "terraform" / "providers").glob("*/*/*/*/*"))
+    def _providers(self) -> str:
+        """Return what tells whether an installed provider was touched: it may be a link, to one that is gone."""
+        there = [(path, path.stat()) for path in installed(self._data) if path.exists()]
+        return "\n".join(f"{path} {stat.st_size} {stat.st_mtime_ns}" for path, stat in there) or "none"
 
 
 def outputs_of(values: Mapping[str, Any]) -> Outputs:

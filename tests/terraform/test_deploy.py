@@ -27,6 +27,7 @@ from build.infra.backend import state_bucket
 from build.infra.terraform import TerraformAdapter, outputs_of
 from build.local import cloud as embedded
 from build.model import Env
+from build.process import is_written
 from build.results import Outputs, Plan
 from tests.checkout import without_own_terraform
 from tests.terraform.conftest import ROOT
@@ -254,6 +255,29 @@ def test_a_deploy_says_what_it_does(deployed):
 
 def test_a_plan_after_a_deploy_is_empty(account, deployed):
     assert account.plan(deployed.handoff).changes == ()
+
+
+def test_a_plan_on_the_embedded_cloud_leaves_no_provider_behind(account, deployed):
+    account.plan(deployed.handoff)
+    log = account.root / ".artifacts/local/provider.log"
+    answer = re.search(r"^1\|5\|unix\|([^|]+)", log.read_text("utf-8"), re.MULTILINE)
+    assert answer
+    assert not Path(answer[1]).exists()
+    assert not is_written(log)
+
+
+def test_a_provider_that_is_configured_twice_keeps_both_configurations(account, deployed):
+    second = account.root / "terraform/custom/second.tf"
+    second.write_text(
+        'provider "aws" {\n  alias = "second"\n  region = "eu-west-1"\n}\n'
+        'data "aws_region" "second" {\n  provider = aws.second\n  lifecycle {\n    postcondition {\n'
+        '      condition = self.name == "eu-west-1"\n      error_message = "not the second"\n    }\n  }\n}\n'
+    )
+    try:
+        plan = account.plan(deployed.handoff)
+    finally:
+        second.unlink()
+    assert plan.changes == ()
 
 
 def test_a_function_may_log_read_its_queue_and_what_it_was_granted(account, deployed):

@@ -15,6 +15,8 @@ from build.infra.terraform import TerraformAdapter, outputs_of
 from build.process import Completed, start
 from build.results import Plan
 
+PROVIDER = Path("providers/example.org/hashicorp/aws/5.100.0/here/terraform-provider-aws_v5.100.0_x5")
+
 
 class ScriptedTerraform:
     """A runner that answers each command as told; what it was asked is in ``ran``."""
@@ -33,9 +35,9 @@ class ScriptedTerraform:
             self.ran.append(tuple(argv[1:]))
             self.env = env
         if argv[1] == "init" and code == 0:  # what a real one leaves behind
-            (Path(env["TF_DATA_DIR"]) / "providers/registry.terraform.io/hashicorp/aws/5.100.0/here").mkdir(
-                parents=True, exist_ok=True
-            )
+            provider = Path(env["TF_DATA_DIR"]) / PROVIDER
+            provider.parent.mkdir(parents=True, exist_ok=True)
+            provider.touch()
         return Completed(argv=tuple(argv), code=code, stdout=stdout, stderr=stderr)
 
     def follow(self, argv, *, log, on_line, cwd=None, env=None):
@@ -156,7 +158,14 @@ def test_init_runs_again_when_what_it_reads_changes(root, scripted, changed):
 
 def test_init_runs_again_when_the_provider_is_gone(root, scripted):
     adapter(root, scripted).init()
-    (root / ".artifacts/prod/terraform/providers/registry.terraform.io/hashicorp/aws/5.100.0/here").rmdir()
+    (root / ".artifacts/prod/terraform" / PROVIDER).unlink()
+    adapter(root, scripted).init()
+    assert scripted.commands == ["init", "init"]
+
+
+def test_init_runs_again_when_the_provider_is_another_file(root, scripted):
+    adapter(root, scripted).init()
+    (root / ".artifacts/prod/terraform" / PROVIDER).write_text("another")
     adapter(root, scripted).init()
     assert scripted.commands == ["init", "init"]
 
