@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.entrants import Peer, Site
@@ -186,7 +187,7 @@ pex3 venv create --dir package --force --layout flat-zipped --complete-platform 
 
 _BUILD_AND_PUSH = """
 [ "$STATE" != cold ] || exit 0  # all it takes is here
-b build $INSECURE --layers --isolation chroot --format oci --timestamp 0 --pull=never --build-arg "BASE=$BASE" \\
+b build $INSECURE $LAYERS --isolation chroot --format oci --timestamp 0 --pull=never --build-arg "BASE=$BASE" \\
   $VOLUMES --tag "$IMAGE" functions/*
 b push $INSECURE "$IMAGE"
 """
@@ -235,4 +236,13 @@ VOLUMES="--volume $CACHES/wheels:/wheels:ro --volume $VIRTUAL_ENV/lib/python$PYT
     is_for_images=True,
 )
 
-PEERS = {peer.key: peer for peer in (PIP_ZIP, UV_ZIP, SAM, CHALICE, ZAPPA, PEX, BUILDAH_COPY, BUILDAH_PIP)}
+
+def _with_layers(peer: Peer) -> Peer:
+    """Return ``peer`` with the option by which buildah keeps what each step made; it does not by itself."""
+    name, script = f"{peer.name} --layers", f"LAYERS=--layers\n{peer.script}"
+    return replace(peer, key=f"{peer.key}-layers", name=name, script=script)
+
+
+_BUILDAH = (BUILDAH_COPY, BUILDAH_PIP)
+_ALL = (PIP_ZIP, UV_ZIP, SAM, CHALICE, ZAPPA, PEX, *_BUILDAH, *map(_with_layers, _BUILDAH))
+PEERS = {peer.key: peer for peer in _ALL}

@@ -39,10 +39,12 @@ class Depth:
     """If told: who of the peers builds the repository, which they do not cold then, nor are asked for its zips."""
 
 
+_LAYERED = ("buildah-copy-layers", "buildah-pip-layers")
+
 QUICK = Depth(
     name="quick",
     workloads=("data", "image", "monorepo"),
-    peers=("uv", "sam", "buildah-copy", "buildah-pip"),
+    peers=("uv", "sam", *_LAYERED),
     rounds=3,
     enough_s=5,
     timeout_s=120,
@@ -53,7 +55,7 @@ QUICK = Depth(
 FULL = Depth(
     name="full",
     workloads=("pure", "data", "web", "arm64", "large", "image", "monorepo"),
-    peers=("pip", "uv", "sam", "chalice", "zappa", "pex", "buildah-copy", "buildah-pip"),
+    peers=("pip", "uv", "sam", "chalice", "zappa", "pex", "buildah-copy", "buildah-pip", *_LAYERED),
     rounds=7,
     enough_s=240,
     timeout_s=1800,

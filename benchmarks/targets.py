@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
+from benchmarks.peers import PEERS
 from benchmarks.results import Results, Scale, Spread, State
 
 DATA, REPOSITORY, IMAGE = "data", "monorepo", "image"
@@ -84,7 +85,8 @@ def _sizes(results: Results) -> Iterator[Target]:
 
 
 def _images(results: Results) -> Iterator[Target]:
-    peers = (("buildah-copy", "buildah COPY"), ("buildah-pip", "buildah RUN pip"))
+    images = [PEERS[key] for key in sorted(PEERS) if PEERS[key].is_for_images]
+    peers = [(peer.key, peer.name) for peer in images]
     for (state, least), (entrant, name) in product(((State.WARM, 5), (State.EDITED, 15)), peers):
         promise, wanted = f"An image, {state}: built and pushed, against {name}", f"≥ {least} × faster"
         ratio = results.ratio(IMAGE, state, entrant)
