@@ -330,17 +330,48 @@ def image_export(c: Context, name: str, env: str = "local", oci: str = "", docke
 
 @verb(
     name="invoke",
+    optional=["debugger"],
     help={
         "function": "folder name",
-        "event": "file, name below events/, or JSON; else the first sample",
+        "event": "file, name below events/, - for stdin, or JSON; else the first sample",
         "qualifier": "version or alias",
+        "async": "leave the event to Lambda, and do not wait",
+        "tail": "all that the request logs, not its last 4 KB; with --async as it comes",
+        "profile": "here, cold and hot: where the time goes, in .artifacts/reports/profile-NAME.html",
+        "debugger": "here, once a debugger attaches to this port of 127.0.0.1; 5678 unless said",
     },
 )
-def invoke_function(c: Context, function: str, event: str = "", env: str = "local", qualifier: str = "live") -> None:
-    """Call a deployed function: the answer on stdout, its log on stderr."""
-    from build.verbs import run
+def invoke_function(
+    c: Context,
+    function: str,
+    event: str = "",
+    env: str = "local",
+    *,
+    qualifier: str = "live",
+    async_: bool = False,
+    tail: bool = False,
+    profile: bool = False,
+    debugger: str = "",
+) -> None:
+    """Call a deployed function: the answer on stdout, its log and timings on stderr."""
+    from build.verbs import calling
 
-    run.invoke(ROOT, env, function, event or None, qualifier)
+    calling.invoke(ROOT, env, function, event or None, calling.Manner(qualifier, async_, tail, profile, debugger))
+
+
+@verb(
+    positional=["source"],
+    help={
+        "source": "such as http, sqs, s3; list shows all",
+        "function": "fill it as this function's own triggers would",
+        "body": "what the event carries: a message, a body, an item",
+    },
+)
+def event(c: Context, source: str, function: str = "", env: str = "local", body: str = "") -> None:
+    """Print a realistic sample event of SOURCE as JSON, or with `list` which sources there are."""
+    from build.verbs import event
+
+    event.event(ROOT, source, env, function, body or None)
 
 
 @verb(name="run", help={"function": "folder name", "port": "of 127.0.0.1"})
@@ -351,12 +382,31 @@ def run_function(c: Context, function: str, port: int = 9000) -> None:
     emulate.run(ROOT, function, port)
 
 
-@verb(help={"since": "how far to look back: minutes, or 90s, 10m, 2h", "follow": "go on until interrupted"})
-def logs(c: Context, function: str, env: str = "local", since: str = "10m", follow: bool = False) -> None:
-    """Show what a function logged."""
-    from build.verbs import run
+@verb(
+    help={
+        "function": "folder names: NAME[,NAME]; else every function",
+        "since": "how far to look back: minutes, or 90s, 10m, 2h",
+        "follow": "go on until interrupted",
+        "grep": "a regular expression: only requests with a line, or an id, that it is found in",
+        "errors": "only requests that failed",
+        "raw": "line by line, instead of request by request",
+    }
+)
+def logs(
+    c: Context,
+    function: str = "",
+    env: str = "local",
+    *,
+    since: str = "10m",
+    follow: bool = False,
+    grep: str = "",
+    errors: bool = False,
+    raw: bool = False,
+) -> None:
+    """Show what functions logged, request by request."""
+    from build.verbs import logs
 
-    run.logs(ROOT, env, function, since=since, follow=follow)
+    logs.logs(ROOT, env, function, since=since, follow=follow, grep=grep, errors=errors, raw=raw)
 
 
 @verb(help={"json": "the same as JSON on stdout"})
@@ -367,23 +417,48 @@ def status(c: Context, env: str = "local", json: bool = False) -> None:
     run.status(ROOT, env, as_json=json)
 
 
+@verb(
+    help={
+        "function": "folder name; else all are watched",
+        "event": "invoke it with this after each change: file, name below events/, or JSON",
+        "rerun": "invoke what was changed with its last event, or its first sample",
+        "sync": "really; needed for every env but local, which must say `watch = true` in slipway.toml",
+    }
+)
+def watch(
+    c: Context, function: str = "", event: str = "", env: str = "local", rerun: bool = False, *, sync: bool = False
+) -> None:
+    """Have what is saved run in ENV at once, in place of what is deployed, until Ctrl-C."""
+    from build.verbs import watch
+
+    watch.watch(ROOT, env, function=function, event=event, rerun=rerun, sync=sync)
+
+
+@verb()
+def start(c: Context) -> None:
+    """Deploy to the embedded cloud, watch, and show what functions log, until Ctrl-C."""
+    from build.verbs import watch
+
+    watch.start(ROOT)
+
+
 # ── the embedded cloud ────────────────────────────────────────────────────────────────────────
 
 
-@verb(name="start")
-def local_start(c: Context) -> None:
+@verb(name="start", help={"persist": "keep what it holds between restarts, from now on"})
+def local_start(c: Context, persist: bool = False) -> None:
     """Start the embedded cloud."""
     from build.verbs import care
 
-    care.local_start(ROOT)
+    care.local_start(ROOT, persist=persist)
 
 
-@verb(name="stop")
-def local_stop(c: Context) -> None:
-    """End the embedded cloud, and what it holds with it."""
+@verb(name="stop", help={"discard": "also throw away what `local.start --persist` keeps"})
+def local_stop(c: Context, discard: bool = False) -> None:
+    """End the embedded cloud, and what it holds with it unless that is kept."""
     from build.verbs import care
 
-    care.local_stop(ROOT)
+    care.local_stop(ROOT, discard=discard)
 
 
 @verb(name="status", help={"json": "endpoint, pid and log as JSON"})
@@ -392,6 +467,14 @@ def local_status(c: Context, json: bool = False) -> None:
     from build.verbs import care
 
     care.local_status(ROOT, as_json=json)
+
+
+@verb(name="clock", help={"advance": "by 90s, 90m, 2h or 3d: what is due in between fires", "json": "the same as JSON"})
+def local_clock(c: Context, advance: str = "", json: bool = False) -> None:
+    """Show the embedded cloud's clock and when schedules fire next, or advance it."""
+    from build.verbs import clock
+
+    clock.show(ROOT, by=advance, as_json=json)
 
 
 # ── look after ────────────────────────────────────────────────────────────────────────────────
@@ -577,9 +660,9 @@ namespace = Collection(
     *(new, lock, build_artifacts, affected, check, size, why, diff, verify, permissions),
     *(plan, deploy, destroy, bootstrap),
     *(rollback, drift, gc, metrics),
-    *(invoke_function, run_function, logs, status),
+    *(invoke_function, event, run_function, watch, start, logs, status),
     *(doctor, bench, run_tests),
-    local=Collection(local_start, local_stop, local_status),
+    local=Collection(local_start, local_stop, local_status, local_clock),
     releases=Collection(releases, releases_show, releases_diff),
     image=Collection(image_pull_base, image_show, image_export),
     store=Collection(store_show, store_verify, store_prune),

@@ -176,8 +176,8 @@ def _measured(root: Path, size: int, stacks: int, rounds: int) -> Row:
         _run(root, "local.stop")
 
 
-def _lay_out(root: Path, size: int, stacks: int) -> None:
-    """Write a repository with ``size`` functions."""
+def copy_machinery(root: Path) -> None:
+    """Make ``root`` what a clone of this repository is, without functions and layers."""
     git = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
     listed = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in filter(None, listed.split("\0")):
@@ -186,6 +186,11 @@ def _lay_out(root: Path, size: int, stacks: int) -> None:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes((ROOT / name).read_bytes())
             place.chmod((ROOT / name).stat().st_mode)
+
+
+def _lay_out(root: Path, size: int, stacks: int) -> None:
+    """Write a repository with ``size`` functions."""
+    copy_machinery(root)
     for number in range(size):
         folder = root / "functions" / f"f{number:04}"
         (folder / "src").mkdir(parents=True)

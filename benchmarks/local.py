@@ -1,8 +1,10 @@
 """How fast execution environments answer, and what they leave behind: ``python -m benchmarks.local [SEQUENTIAL]``.
 
-In a sandbox (where bubblewrap works) and without. Nothing is deployed; the load of the machine stands beside it all.
+In a sandbox (where bubblewrap works) and without; the load of the machine stands beside it all.
 """
 
+import argparse
+import io
 import json
 import os
 import statistics
@@ -11,13 +13,24 @@ import sys
 import tempfile
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from unittest.mock import patch
+from urllib.parse import urlsplit
 
+from werkzeug.serving import make_server
+
+from benchmarks import rie
+from benchmarks.machine import this_machine
+from benchmarks.measure import PROBES
+from build.local import cloud as embedded
 from build.local import runtime_bundle, sandbox
+from build.local.connections import RequestHandler
+from build.local.emulator import Emulator
 from build.local.execution import Deployment, Outcome, Pool
 from build.local.memory import descendants
 from build.model import Runtime
@@ -30,6 +43,16 @@ WARM = 2000
 CONCURRENT = 200
 CALLERS = 4
 WATCHED_S = 10
+CALLED_S = 5.0
+PAGE = ROOT / "docs/benchmarks/local.md"
+_HEAD = """\
+# How fast the embedded cloud answers
+
+Written by `python -m benchmarks.local --publish`. {machine}.
+A handler that returns its event, on python3.13; over HTTP, the caller is a process of its own on the same cores.
+
+| what | where | measured | load |
+|---|---|---|--:|"""
 _APP = """
 import time
 
@@ -41,40 +64,105 @@ def handler(event, context):
 
 def main() -> None:
     """Measure and print."""
-    sequential = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
-    for name, problem in (("in a sandbox", sandbox.problem()), ("without", "not wanted now")):
-        if name != "without" and problem:
-            print(f"{name}: {problem}")
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("sequential", nargs="?", type=int, default=10_000, help="invokes one after the other")
+    asked.add_argument("--publish", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
+    options = asked.parse_args()
+    rows = []
+    for where, problem in (("sandbox", sandbox.problem()), ("without", "not wanted now")):
+        if where == "sandbox" and problem:
+            print(f"no sandbox: {problem}")
             continue
         with patch.object(sandbox, "problem", lambda problem=problem: problem):
-            _measure(name, sequential)
+            for what, figure in chain(_measure(options.sequential), _served(sandboxed=where == "sandbox")):
+                rows.append((what, where, figure, f"{os.getloadavg()[0]:.1f}"))
+                print(f"{what:56} {where:8} {figure:34} load {rows[-1][-1]}", flush=True)
+    if options.publish:
+        lines = [f"| {' | '.join(row)} |" for row in rows]
+        PAGE.write_text("\n".join([_HEAD.format(machine=this_machine()), *lines, ""]), encoding="utf-8")
 
 
-def _measure(name: str, sequential: int) -> None:
+def _measure(sequential: int) -> Iterator[tuple[str, str]]:
+    """Yield what was measured, and the figure: environments by themselves."""
     for module, app in (("the module", _APP), ("the module with boto3", f"import boto3{_APP}")):
         with _pool(app) as pool:
             _answer(pool)  # what is made once
             bare, cold = _cold(pool)
-            _say(name, f"bare interpreter imports {module}", f"{bare:.0f} ms")
-            _say(name, "cold first answer", f"{cold:.0f} ms, {cold - bare:+.0f} ms")
+            yield f"a bare interpreter imports {module}", f"{bare:.0f} ms"
+            yield f"cold first answer of {module}", f"{cold:.0f} ms, {cold - bare:+.0f} ms"
     with _pool() as pool:
         _answer(pool)
         took = sorted(_timed(lambda: _answer(pool)) for _ in range(WARM))
-        _say(name, f"warm, {WARM} times", f"p50 {took[WARM // 2]:.2f} ms, p99 {took[WARM * 99 // 100]:.2f} ms")
+        yield f"warm answer, {WARM} times", f"p50 {took[WARM // 2]:.2f} ms, p99 {took[WARM * 99 // 100]:.2f} ms"
         spent = time.process_time()
         _answer(pool, sleep=WATCHED_S)
-        _say(name, "watched while it runs", f"{(time.process_time() - spent) / WATCHED_S:.2%} of a core")
+        yield "watching a function that works", f"{(time.process_time() - spent) / WATCHED_S:.2%} of a core"
     with _pool() as pool, ThreadPoolExecutor(CALLERS) as threads:
         list(threads.map(lambda _: _answer(pool), range(CALLERS * 10)))
         took_ms = _timed(lambda: list(threads.map(lambda _: _answer(pool), range(WARM))))
-        _say(name, f"{CALLERS} callers", f"{WARM / took_ms * 1000:.0f} invokes/s")
-    with _nothing_left(name):
-        with _pool() as pool, ThreadPoolExecutor(CONCURRENT) as threads:
-            took_ms = _timed(lambda: list(threads.map(lambda _: _answer(pool, sleep=1), range(CONCURRENT))))
-            _say(name, f"{CONCURRENT} at once, all cold", f"{took_ms / 1000:.1f} s")
-        with _pool() as pool:
-            took_ms = _timed(lambda: [_answer(pool) for _ in range(sequential)])
-            _say(name, f"{sequential} in sequence", f"{took_ms / 1000:.1f} s")
+        yield f"{CALLERS} callers in the same process", f"{WARM / took_ms * 1000:.0f} invokes/s"
+    before = _held()
+    with _pool() as pool, ThreadPoolExecutor(CONCURRENT) as threads:
+        took_ms = _timed(lambda: list(threads.map(lambda _: _answer(pool, sleep=1), range(CONCURRENT))))
+        yield f"{CONCURRENT} at once, all cold, 1 s each", f"{took_ms / 1000:.1f} s"
+    with _pool() as pool:
+        took_ms = _timed(lambda: [_answer(pool) for _ in range(sequential)])
+        yield f"{sequential} in sequence", f"{took_ms / 1000:.1f} s"
+    time.sleep(0.5)
+    words = zip(("processes", "handles", "threads"), before, _held(), strict=True)
+    yield "left behind", ", ".join(f"{word} {b} → {a}" for word, b, a in words)
+
+
+def _served(*, sandboxed: bool) -> Iterator[tuple[str, str]]:
+    """Yield what was measured over HTTP: the embedded cloud's endpoint, and `invoke run` against AWS's emulator."""
+    with _cloud(sandboxed=sandboxed) as (port, path):
+        _called(port, path, 1, 1)
+        for callers in (1, CALLERS):
+            per_s, p50 = _called(port, path, callers)
+            yield f"the cloud's endpoint, {callers} at once", f"{per_s:.0f} invokes/s, p50 {p50:.2f} ms"
+    emulator = rie.program(ROOT / ".artifacts/tools")
+    if sandboxed or emulator is None:  # the emulator has none
+        return
+    with _pool() as pool, rie.serving(emulator, ROOT, RUNTIME, pool.deployment.task_root, timeout_s=300) as theirs:
+        server = make_server(
+            "127.0.0.1", 0, Emulator(pool, {"function"}), threaded=True, request_handler=RequestHandler
+        )
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        rounds = [[_called(port, rie.PATH, 1)[1] for port in (server.server_port, theirs)] for _ in range(3)]
+        server.shutdown()
+    ours, real = (statistics.median(each) for each in zip(*rounds, strict=True))
+    yield "`invoke run` against AWS's emulator, one by one", f"p50 {ours:.2f} ms, {real:.2f} ms: {real / ours:.1f} ×"
+
+
+@contextmanager
+def _cloud(*, sandboxed: bool) -> Iterator[tuple[int, str]]:
+    """Start an embedded cloud with one function; give its port, and where the function is invoked."""
+    import boto3
+
+    path = os.environ["PATH"]
+    if not sandboxed:  # where nothing of that name is found
+        path = ":".join(each for each in path.split(":") if not Path(each, "bwrap").exists())
+    with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, {"PATH": path}):
+        cloud, _ = embedded.ensure(Path(folder))
+        try:
+            packed = io.BytesIO()
+            with zipfile.ZipFile(packed, "w") as archive:
+                archive.writestr("app.py", _APP)
+            session = boto3.session.Session("test", "test", region_name="us-east-1")
+            iam, aws = (session.client(name, endpoint_url=cloud.endpoint) for name in ("iam", "lambda"))
+            role = iam.create_role(RoleName="benchmark", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+            settings = {"Runtime": str(RUNTIME), "Role": role, "Handler": "app.handler", "Timeout": 300}
+            aws.create_function(FunctionName="benchmark", Code={"ZipFile": packed.getvalue()}, **settings)
+            yield urlsplit(cloud.endpoint).port or 0, "/2015-03-31/functions/benchmark/invocations"
+        finally:
+            embedded.stop(Path(folder))
+
+
+def _called(port: int, path: str, callers: int, seconds: float = CALLED_S) -> tuple[float, float]:
+    """Return answers a second, and the median of ms that one took, from a process of its own."""
+    probe = [sys.executable, str(PROBES / "calling.py"), "127.0.0.1", str(port), path, str(callers), str(seconds)]
+    per_s, p50 = subprocess.run(probe, capture_output=True, text=True, check=True).stdout.split()
+    return float(per_s), float(p50)
 
 
 def _cold(pool: Pool) -> tuple[float, float]:
@@ -134,22 +222,8 @@ def _pool(app: str = _APP) -> Iterator[Pool]:
             assert not left, left
 
 
-@contextmanager
-def _nothing_left(name: str) -> Iterator[None]:
-    before = _held()
-    yield
-    time.sleep(0.5)
-    after = _held()
-    words = zip(("processes", "handles", "threads"), before, after, strict=True)
-    _say(name, "left behind", ", ".join(f"{word} {b} -> {a}" for word, b, a in words))
-
-
 def _held() -> tuple[int, int, int]:
     return len(descendants(os.getpid())) - 1, len([*Path("/proc/self/fd").iterdir()]), threading.active_count()
-
-
-def _say(name: str, what: str, figure: str) -> None:
-    print(f"{name:13} {what:42} {figure:28} load {os.getloadavg()[0]:.1f}", flush=True)
 
 
 if __name__ == "__main__":

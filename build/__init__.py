@@ -5,10 +5,13 @@
 `pipeline.py` shows the stages in order. Each room below imports only from those under it:
 
     verbs      what the tasks of tasks.py do
+    watching   the dev loop: what is saved runs in place of what is deployed
     pipeline   the stages, in order
     making     those up to the check
     imaging    images of functions: what they stand on, and where they are pushed
     testing    fixtures for the tests of functions
+    profiling  where the time of a cold start and of a call goes
+    samples    events of everything that invokes functions
     estate     an env's stacks: planned and applied side by side
     report     how results and findings are shown
     github     its REST API, for the workflows

@@ -83,6 +83,7 @@ class Env:
     account_id: str
     """Twelve digits. Deploying to any other account is refused."""
     artifact_bucket: str
+    watch: bool = False  # True where saved code may run unreleased
 
     @property
     def partition(self) -> str:

@@ -29,6 +29,7 @@ from build.recording import commit_of, draft, held, ledger
 from build.release.aws import Aws
 from build.release.handoff import digest_of, handoff_of
 from build.release.publishers import S3Publisher, publish_all
+from build.release.rows import WATCH
 from build.report import Reporter
 from build.results import Answer, Deployed, Outputs, Plan, Planned, Rollout
 
@@ -227,6 +228,8 @@ def connect(workspace: Workspace, show: Reporter, *, make_buckets: bool = False)
     with show.stage("cloud"):
         running, started = cloud.ensure(workspace.root)
         show.say(f"{'started' if started else 'found'} at {running.endpoint}")
+        if started and running.note:
+            show.note(running.note)
         aws = Aws(env=env, environ=cloud.isolated(os.environ, running, env))
         for bucket in buckets:
             aws.ensure_bucket(bucket)
@@ -310,7 +313,9 @@ def _tell_of_interrupted(releases: "Ledger", show: Reporter) -> None:
     from build.releasing import interrupted
 
     row = interrupted(releases)
-    if row:
+    if row and row.kind == WATCH:
+        show.note(f"warning: {row.by.arn} watches, or was cut off (release {row.id}); this deploy takes its place")
+    elif row:
         show.note(
             f"warning: release {row.id} ({row.kind}, {row.at}, by {row.by.arn}) was interrupted; this deploy takes its "
             f"place\nhint: to finish exactly that one instead, run `invoke deploy --env {row.env} --resume`"

@@ -12,6 +12,8 @@ from build import process
 from build.digest import Digest
 from build.errors import ToolError
 from build.infra.binary import terraform_version
+from build.local import cloud
+from build.local.watched import Watched
 from build.locking.formats import lock_path, source_of
 from build.model import Workspace
 from build.release.aws import Aws
@@ -33,8 +35,10 @@ def ledger(workspace: Workspace, aws: Aws) -> Ledger:
 def held(
     workspace: Workspace, aws: Aws, show: Reporter, *, verb: str, over: bool = False
 ) -> AbstractContextManager[Lease]:
-    """Hold the env's lease meanwhile; ``over`` takes it from whoever holds it."""
+    """Hold the env's lease meanwhile; ``over`` takes it from whoever holds it. Watched code runs no more."""
     env = workspace.env
+    if env.is_local and (running := cloud.running(workspace.root)):
+        Watched(running).end()
     who = author(aws)
     return leased(
         aws.client("s3"),

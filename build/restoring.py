@@ -17,7 +17,7 @@ from build.release.journal import kept
 from build.release.lease import Lease
 from build.release.publishers import Publisher
 from build.release.rollback import Return, chosen, go_back, target_of
-from build.release.rows import FINISHED, RESTORE, RETURNED, ROLLBACK, UNFINISHED, Release
+from build.release.rows import FINISHED, RESTORE, RETURNED, ROLLBACK, UNFINISHED, WATCH, Release
 from build.releasing import released
 from build.results import Planned, Rollout
 
@@ -83,7 +83,7 @@ def resumed(
     with estate.show.stage("ledger"):
         rows = ledger(estate.workspace, estate.aws).latest()
         row = next(rows, None)
-        if row is None or row.outcome == FINISHED:
+        if row is None or row.outcome == FINISHED or row.kind == WATCH:
             raise InputError(
                 "there is nothing to go on with",
                 facts=[f"expected one that was interrupted, failed or went back, got {row.outcome if row else 'none'}"],

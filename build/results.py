@@ -195,6 +195,7 @@ class Answer:
     """From sending the event to the answer."""
     version: str = ""
     """Of the function, that gave it."""
+    request_id: str = ""
 
 
 # ── whole roads ───────────────────────────────────────────────────────────────────────────────

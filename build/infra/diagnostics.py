@@ -221,7 +221,7 @@ class Run:
         who, since = info.get("Who", "somebody"), info.get("Created", "")[:19]
         doing = info.get("Operation", "").removeprefix("OperationType").lower() or "run"
         # The embedded cloud forgets all it holds, this lock, too.
-        free = "invoke local.stop" if self.env == "local" else f"{self.unlock} {info.get('ID', '')}"
+        free = "invoke local.stop --discard" if self.env == "local" else f"{self.unlock} {info.get('ID', '')}"
         hint = (
             f"wait for its end, then run `{self.again}`; only if no terraform works on it any more, free it: `{free}`"
         )
@@ -239,7 +239,9 @@ class Run:
 
     def _unknown(self, facts: list[str]) -> AwsError:
         # The embedded cloud forgets all it holds; an account does not.
-        adopt = "`invoke local.stop` forgets them all" if self.env == "local" else f"`{self.adopt} ADDRESS ID`"
+        adopt = (
+            "`invoke local.stop --discard` forgets them all" if self.env == "local" else f"`{self.adopt} ADDRESS ID`"
+        )
         return AwsError(
             f"{self.env} has things that Terraform's state does not know",
             facts=[*facts, "made by an apply that was cut off before it could write its state, or by somebody else"],

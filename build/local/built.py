@@ -21,7 +21,7 @@ def zip_deployment(
     """Return ``spec`` with the zips of the store that have these digests, unpacked."""
 
     def archive(digest: Digest) -> unpack.Archive:
-        return unpack.Archive(digest, store.artifact(digest).read_bytes())
+        return unpack.Archive(digest, store.artifact(digest))
 
     return replace(
         _described(spec, workspace, code),

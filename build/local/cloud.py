@@ -1,6 +1,7 @@
 """Start, find and end the embedded cloud, and what programs need to talk to it.
 
-One cloud for each repository, in a process of its own. What it holds is lost when it ends.
+One cloud for each repository, in a process of its own. What it holds is lost when it ends, unless `build.local.keeping`
+was told to keep it.
 """
 
 import http.client
@@ -24,6 +25,8 @@ from build.model import Env
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 5.0
 """For the cloud to end its workers after SIGTERM; then it is killed, and its workers with it."""
+KEEP_LIMIT_S = 60.0
+"""The same where it writes what it holds first."""
 _ANSWER_LIMIT_S = 10.0
 _LOOK_S = 0.05
 _SOURCE = Path(__file__).parents[2]
@@ -39,6 +42,8 @@ class Cloud:
     log: Path
     registry: str = ""
     """HOST:PORT of its registry for images; empty without one (see `build.local.images`)."""
+    note: str = ""
+    """Why it does not hold what an earlier one kept; empty if it does, or if nothing was kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,7 @@ def ensure(root: Path, *, on_progress: Callable[[str], None] | None = None) -> t
 
 def stop(root: Path) -> Cloud | None:
     """End the embedded cloud of ``root`` and return what it was; None if there was none."""
+    from build.local import keeping
     from build.local.images import depot_of, end_left_over
 
     end_left_over(depot_of(root, "").folder)
@@ -88,7 +94,7 @@ def stop(root: Path) -> Cloud | None:
     except ToolError:
         ours = _has_nonce(announced)
     if ours:
-        _end(announced.cloud.pid)
+        _end(announced.cloud.pid, KEEP_LIMIT_S if keeping.is_kept(root) else STOP_LIMIT_S)
     (_local(root) / "cloud.json").unlink(missing_ok=True)
     return announced.cloud if ours else None
 
@@ -164,8 +170,13 @@ def _announced(root: Path) -> _Announced | None:
     local = _local(root)
     try:
         told = json.loads((local / "cloud.json").read_text("utf-8"))
-        registry = str(told.get("registry", ""))
-        cloud = Cloud(endpoint=str(told["endpoint"]), pid=int(told["pid"]), log=local / "cloud.log", registry=registry)
+        cloud = Cloud(
+            endpoint=str(told["endpoint"]),
+            pid=int(told["pid"]),
+            log=local / "cloud.log",
+            registry=str(told.get("registry", "")),
+            note=str(told.get("note", "")),
+        )
         return _Announced(cloud, str(told["nonce"]))
     except (AttributeError, OSError, ValueError, KeyError, TypeError):
         return None
@@ -204,8 +215,8 @@ def _has_nonce(announced: _Announced) -> bool:
     return announced.nonce in shown.stdout
 
 
-def _end(pid: int) -> None:
-    for sign, limit_s in ((signal.SIGTERM, STOP_LIMIT_S), (getattr(signal, "SIGKILL", signal.SIGTERM), STOP_LIMIT_S)):
+def _end(pid: int, gently_s: float) -> None:
+    for sign, limit_s in ((signal.SIGTERM, gently_s), (getattr(signal, "SIGKILL", signal.SIGTERM), STOP_LIMIT_S)):
         with suppress(ProcessLookupError):
             os.kill(pid, sign)
         deadline = time.monotonic() + limit_s

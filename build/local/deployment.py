@@ -28,6 +28,21 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """What looks into a worker that runs a zip: a program which does what bootstrap.py does, and more.
+
+    Under it an environment never freezes, and may take any memory and, to start, the whole of its timeout.
+    """
+
+    program: str
+    """Python, for any minor version of a runtime; it gets bootstrap.py's arguments."""
+    options: tuple[str, ...] = ()
+    """Of the interpreter."""
+    folder: Path | None = None
+    """What it imports from; it is told where that is seen as its first argument."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
     """One version of a function, ready to run: its code and layers lie unpacked on disk."""
 
@@ -45,6 +60,7 @@ class Deployment:
     """Of an image that runs in a sandbox; then handler, task_root and opt are of no account."""
     note: str = ""
     """What is not as on Lambda; a line of the log of every environment."""
+    tool: Tool | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     timeout_s: int = 3
     memory_mb: int = 128
@@ -96,6 +112,17 @@ class Outcome:
     duration_ms: float
     max_memory_mb: int | None
     """Peak resident memory of the worker so far; None where the host does not tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Initialised:
+    """How it went when an environment was started ahead of any event."""
+
+    ms: float
+    error: str = ""
+    """JSON of why it is of no use; empty if it waits for an event."""
+    log: str = ""
+    """The last 4 KiB of what it logged."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Where the outcome of an asynchronous event goes: destinations get a record, dead-letter queues the event itself.
+"""Where the outcome of an event goes: destinations get a record, dead-letter queues the event itself.
 
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html. All is sent as a client of the
 embedded cloud would send it.
@@ -6,14 +6,13 @@ embedded cloud would send it.
 
 import json
 import sys
-import threading
 import uuid
 from datetime import UTC, datetime
 from typing import Any
 
 from build.local.asynchronous import Ended
+from build.local.clients import Clients
 from build.local.function_logs import timestamp
-from build.local.variables import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 
 _ERROR_MESSAGE_BYTES = 1024
 
@@ -22,9 +21,7 @@ class Sender:
     """Sends on what became of events. Any number of threads may call it."""
 
     def __init__(self, endpoint: str) -> None:
-        self._endpoint = endpoint
-        self._lock = threading.Lock()
-        self._clients: dict[tuple[str, str], Any] = {}
+        self._clients = Clients(endpoint)
 
     def send(self, ended: Ended) -> None:
         """Tell whom the function names; who cannot be told is named in our log, as AWS counts them in a metric."""
@@ -37,16 +34,26 @@ class Sender:
             queue = settings.dead_letters
             self._trying(queue, lambda: self._bury(queue, ended))
 
+    def tell(self, arn: str, told: dict[str, Any], *, region: str, folder: str) -> None:
+        """Send ``told``; buckets get an object below aws/lambda/``folder``. ``region`` is that of who tells."""
+        self._trying(arn, lambda: self._deliver(arn, json.dumps(told), region, folder))
+
     def _trying(self, arn: str, what: Any) -> None:
         try:
             what()
         except Exception as why:
-            sys.stderr.write(f"{arn}: the outcome of an asynchronous event could not be sent\n{why}\n")
+            sys.stderr.write(f"{arn}: the outcome of an event could not be sent\n{why}\n")
 
     def _send_record(self, arn: str, ended: Ended) -> None:
-        text = json.dumps(record(ended))
+        text, region = json.dumps(record(ended)), ended.event.function.region
+        if _parts(arn)[0] == "events":
+            self._client(arn, region).put_events(Entries=[_entry(arn, text, ended)])
+        else:
+            self._deliver(arn, text, region, f"async/{ended.event.function.name}")
+
+    def _deliver(self, arn: str, text: str, region: str, folder: str) -> None:
         service, name = _parts(arn)
-        client = self._client(service, arn, ended)
+        client = self._client(arn, region)
         match service:
             case "sqs":
                 client.send_message(QueueUrl=client.get_queue_url(QueueName=name)["QueueUrl"], MessageBody=text)
@@ -54,11 +61,9 @@ class Sender:
                 client.publish(TopicArn=arn, Message=text)
             case "lambda":
                 client.invoke(FunctionName=arn, InvocationType="Event", Payload=text)
-            case "events":
-                client.put_events(Entries=[_entry(arn, text, ended)])
             case "s3":
                 now = datetime.now(UTC)
-                key = f"aws/lambda/async/{ended.event.function.name}/{now:%Y/%m/%d/%Y-%m-%dT%H.%M.%S}-{uuid.uuid4()}"
+                key = f"aws/lambda/{folder}/{now:%Y/%m/%d/%Y-%m-%dT%H.%M.%S}-{uuid.uuid4()}"
                 client.put_object(Bucket=name, Key=key, Body=text.encode())
             case _:
                 msg = f"{service} cannot be a destination"
@@ -66,7 +71,7 @@ class Sender:
 
     def _bury(self, arn: str, ended: Ended) -> None:
         service, name = _parts(arn)
-        client = self._client(service, arn, ended)
+        client = self._client(arn, ended.event.function.region)
         code, message = _why(ended)
         attributes = {
             "RequestID": {"DataType": "String", "StringValue": ended.event.request_id},
@@ -80,22 +85,8 @@ class Sender:
         else:
             client.publish(TopicArn=arn, Message=text, MessageAttributes=attributes)
 
-    def _client(self, service: str, arn: str, ended: Ended) -> Any:
-        import boto3
-        from botocore.config import Config
-
-        region = arn.split(":")[3] or ended.event.function.region
-        with self._lock:
-            if (service, region) not in self._clients:
-                self._clients[service, region] = boto3.session.Session().client(
-                    service,
-                    region_name=region,
-                    endpoint_url=self._endpoint,
-                    aws_access_key_id=ACCESS_KEY_ID,
-                    aws_secret_access_key=SECRET_ACCESS_KEY,
-                    config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
-                )
-            return self._clients[service, region]
+    def _client(self, arn: str, region: str) -> Any:
+        return self._clients.of(arn.split(":")[2], arn.split(":")[3] or region)
 
 
 def record(ended: Ended) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from threading import BoundedSemaphore
 from typing import Any
 
 from build.local import function_logs, sandbox
-from build.local.deployment import Deployment, Ending, LogFormat, LogLine, LogSink, Outcome
+from build.local.deployment import Deployment, Ending, Initialised, LogFormat, LogLine, LogSink, Outcome
 from build.local.function_logs import Report
 from build.local.launch import Launch, Launcher
 from build.local.runtime_api import Request
@@ -56,7 +56,7 @@ class _Ending:
 
 
 class ExecutionEnvironment:
-    """Starts its worker with the first event. One thread at a time may use it."""
+    """Starts its worker with the first event, or ahead of it. One thread at a time may use it."""
 
     def __init__(
         self, deployment: Deployment, *, root: Path, scratch: Path | None, endpoint: str | None, sink: LogSink
@@ -90,9 +90,7 @@ class ExecutionEnvironment:
         ending: _Ending | None = None
         began = time.monotonic()
         if cold:
-            note = self._launcher.prepare()  # before the clock starts: it may download
-            self._log(*self._platform.init(), *filter(None, [note]))
-            ending, init_ms = self._initialise(invocation)
+            ending, init_ms = self._begin(invocation)
         if init_ms is not None:
             began = time.monotonic()
         self._log(*self._platform.start(invocation.request_id))
@@ -105,6 +103,19 @@ class ExecutionEnvironment:
             self._freeze(deadline)
         return self._reported(invocation, ending, cold=cold, init_ms=init_ms, duration_ms=duration_ms)
 
+    def warm(self) -> Initialised:
+        """Start the worker ahead of its first event, for which it is hot then; if that fails, it is not `usable`."""
+        began = time.monotonic()
+        ending, init_ms = self._begin(Invocation(request_id=str(uuid.uuid4()), event=b"", invoked_arn=""))
+        assert self._worker
+        if ending:
+            self._worker.close()
+        else:
+            self._worker.freeze()
+        ms = init_ms if init_ms is not None else (time.monotonic() - began) * 1000
+        error = ending.payload.decode("utf-8", "replace") if ending else ""
+        return Initialised(ms=ms, error=error, log=function_logs.tail_of(self._tail))
+
     def kill(self) -> None:
         """End the worker from another thread; the one that invokes then hears that it exited."""
         if self._worker:
@@ -114,17 +125,24 @@ class ExecutionEnvironment:
         """End the worker, whatever it does, and remove its temporary folder."""
         if self._worker:
             self._worker.close()
+            self._log(*self._worker.printed())
         self._launcher.clean()
+
+    def _begin(self, invocation: Invocation) -> tuple[_Ending | None, float | None]:
+        note = self._launcher.prepare()  # before the clock starts: it may download
+        self._log(*self._platform.init(), *filter(None, [note]))
+        return self._initialise(invocation)
 
     def _initialise(self, invocation: Invocation) -> tuple[_Ending | None, float | None]:
         """Start the worker; return how it failed, and the ms until it asked for an event where they count apart."""
         with _STARTING:
             began = time.monotonic()
             self._worker = self._started()
-            said = self._hear(self._worker, began + INIT_LIMIT_S)
+            limit_s = INIT_LIMIT_S if self._deployment.tool is None else self._deployment.timeout_s
+            said = self._hear(self._worker, began + limit_s)
         if said is not None:
             init_ms = (time.monotonic() - began) * 1000
-            self._log(*self._worker.printed())
+            self._log(*self._worker.printed(), *self._platform.extensions(self._worker.extensions))
             return self._unready(said, invocation), init_ms
         self._log(*self._worker.printed(), f"INIT_REPORT Init Duration: {INIT_LIMIT_S * 1000:.2f} ms\tStatus: timeout")
         self._worker.close()
@@ -172,15 +190,15 @@ class ExecutionEnvironment:
     def _freeze(self, deadline: float) -> None:
         """Wait until the worker is done with everything and asks for the next event; then nothing of it runs."""
         assert self._worker
-        if isinstance(self._hear(self._worker, deadline), Request):
-            self._worker.freeze()
-        else:
+        if not isinstance(self._hear(self._worker, deadline), Request):
             self._worker.close()
+        elif self._deployment.tool is None:
+            self._worker.freeze()
 
     def _hear(self, worker: Worker, deadline: float) -> Request | Exited | None:
         """Return what concerns the invocation; a worker may ask for parts of the API that are not there."""
         while True:
-            said = worker.wait(deadline)
+            said = worker.wait(deadline, meanwhile=lambda: self._log(*worker.lines()))
             if not isinstance(said, Request) or said.path.startswith(("invocation/", "init/")):
                 return said
             worker.answer(404, {})
@@ -256,7 +274,7 @@ class ExecutionEnvironment:
             self._launch.argv,
             environment=self._launch.variables,
             cwd=self._launch.cwd,
-            memory_mb=self._deployment.memory_mb,
+            memory_mb=None if self._deployment.tool else self._deployment.memory_mb,
             boxed=self._launch.boxed,
         )
 

@@ -5,9 +5,10 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable
+from concurrent.futures import Future, wait
 from pathlib import Path
 
-from build.local.deployment import Deployment, LogFormat, LogSink, Outcome, discard
+from build.local.deployment import Deployment, Initialised, LogFormat, LogSink, Outcome, discard
 from build.local.environment import ExecutionEnvironment, Invocation
 from build.local.refusals import MAX_REQUEST_BYTES, NotJsonError, RequestTooLargeError, TooManyRequestsError
 
@@ -48,6 +49,8 @@ class Pool:
         self._busy: set[ExecutionEnvironment] = set()
         self._retired: set[ExecutionEnvironment] = set()
         self._closed = False
+        self._ahead: Future[Initialised] | None = None
+        self._is_awaited = False
 
     def invoke(
         self,
@@ -76,6 +79,18 @@ class Pool:
             return environment.invoke(invocation)
         finally:
             self._give_back(environment)
+
+    def warm(self) -> Future[Initialised]:
+        """Begin, unless that was done, to start an environment ahead of any event; the next one waits for it.
+
+        The result raises as `invoke` does. If the pool retires meanwhile, the environment goes.
+        """
+        with self._lock:
+            if self._ahead is None:
+                self._ahead = Future()
+                environment = self._new()
+                threading.Thread(target=self._warm, args=(environment, self._ahead), daemon=True).start()
+            return self._ahead
 
     def recycle(self) -> None:
         """End the warm environments, and the busy ones once they have answered, so that the next invoke is cold."""
@@ -112,7 +127,27 @@ class Pool:
             environments = [*self._busy, *(environment for _, environment in self._idle)]
         return tuple(environment.pid for environment in environments if environment.pid)
 
+    def _warm(self, environment: ExecutionEnvironment, ahead: Future[Initialised]) -> None:
+        try:
+            started = environment.warm()
+        except BaseException as reason:
+            self._give_back(environment)
+            ahead.set_exception(reason)
+        else:
+            self._give_back(environment)
+            ahead.set_result(started)
+
+    def _wait_for_one_ahead(self) -> None:
+        """Wait for an environment that starts ahead, unless one is idle or somebody waits for it already."""
+        with self._lock:
+            ahead = self._ahead
+            if self._idle or ahead is None or ahead.done() or self._is_awaited:
+                return
+            self._is_awaited = True
+        wait([ahead])
+
     def _take(self) -> ExecutionEnvironment:
+        self._wait_for_one_ahead()
         with self._lock:
             while self._idle:
                 _, environment = self._idle.pop()
@@ -122,11 +157,14 @@ class Pool:
                 environment.close()
             if len(self._busy) >= self._limit:
                 raise TooManyRequestsError(limit=self._limit, reserved=False)
-            environment = ExecutionEnvironment(
-                self.deployment, root=self._root, scratch=self._scratch, endpoint=self._endpoint, sink=self._sink
-            )
-            self._busy.add(environment)
-            return environment
+            return self._new()
+
+    def _new(self) -> ExecutionEnvironment:
+        environment = ExecutionEnvironment(
+            self.deployment, root=self._root, scratch=self._scratch, endpoint=self._endpoint, sink=self._sink
+        )
+        self._busy.add(environment)
+        return environment
 
     def _give_back(self, environment: ExecutionEnvironment) -> None:
         with self._lock:

@@ -10,14 +10,19 @@ import re
 import threading
 import uuid
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from typing import Any
 
+from build.errors import SlipwayError
 from build.local.function_names import FunctionName
 from build.local.invoker import Invoker
+from build.local.overlays import Code
 from build.local.refusals import RefusalError
 
 IDENTITY_PATH = "/_slipway/cloud"
 ENTRIES_PATH = "/_slipway/entries"
+WATCHED_PATH = "/_slipway/watched"
+CLOCK_PATH = "/_slipway/clock"
 """No bucket may be called so, hence nothing of S3 is hidden by them."""
 ACCOUNT_ID = "123456789012"
 """Where moto puts everything unless told otherwise."""
@@ -30,6 +35,7 @@ StartResponse = Callable[..., Any]
 App = Callable[[Environ, StartResponse], Iterable[bytes]]
 Response = tuple[int, dict[str, str], bytes]
 Entries = Callable[[], list[dict[str, str]]]
+Clock = Callable[[str, bytes], tuple[int, object]]
 
 
 ONE_BY_ONE = frozenset({"apigateway", "events", "iam", "lambda", "logs", "monitoring", "scheduler"})
@@ -43,9 +49,15 @@ out, and what Terraform's provider asks for twice is a conflict.
 class Front:
     """A WSGI application before moto's."""
 
-    def __init__(self, moto: App, invoker: Invoker, *, nonce: str, entries: Entries = list) -> None:
-        """``nonce`` tells this cloud from any other server that has its port later, ``entries`` what answers where."""
+    def __init__(
+        self, moto: App, invoker: Invoker, *, nonce: str, entries: Entries = list, clock: Clock | None = None
+    ) -> None:
+        """``nonce`` tells this cloud from any other server that has its port later, ``entries`` what answers where.
+
+        ``clock`` takes a method and a body: `Timetable.answer`.
+        """
         self._moto = moto
+        self._clock = clock
         self._entries = entries
         self._invoker = invoker
         self._nonce = nonce
@@ -64,6 +76,10 @@ class Front:
         elif path == ENTRIES_PATH:
             with self._one_by_one:  # it walks what those services hold
                 response = _json(200, self._entries())
+        elif path == CLOCK_PATH and self._clock:
+            response = _json(*self._clock(environ["REQUEST_METHOD"], _body(environ)))
+        elif path.startswith(WATCHED_PATH):
+            response = self._watched(path.removeprefix(WATCHED_PATH), environ)
         elif invoke and environ["REQUEST_METHOD"] == "POST" and _service(environ) in {"lambda", None}:
             response = self._invoke(invoke[1], environ)
         else:
@@ -83,8 +99,28 @@ class Front:
             self._met.add(service)
             return answer
 
+    def _watched(self, action: str, environ: Environ) -> Response:
+        """Answer `build.local.watched`."""
+        method = environ["REQUEST_METHOD"]
+        if method == "DELETE":
+            self._invoker.overlays.clear()
+        if method != "POST":
+            return _json(200, self._invoker.overlays.told())
+        said = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+        name = FunctionName.parse(said["function"], None, region=_region(environ), account_id=ACCOUNT_ID)
+        assert name, "we have sent an ARN"
+        try:
+            if action == "/swap":
+                return _json(200, {"outcome": self._invoker.swap(name, Code.of_json(said["code"]))})
+            if action == "/warm":
+                return _json(200, asdict(self._invoker.warm(name)))
+            event = self._invoker.last_event(name)
+            return _json(200, {"event": None if event is None else event.decode("utf-8", "replace")})
+        except SlipwayError as why:
+            return _json(409, {"summary": why.summary, "facts": why.facts, "hint": why.hint})
+
     def _invoke(self, text: str, environ: Environ) -> Response:
-        event = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        event = _body(environ)
         request_id = str(uuid.uuid4())
         name = FunctionName.parse(text, _qualifier(environ), region=_region(environ), account_id=ACCOUNT_ID)
         if name is None:
@@ -128,6 +164,10 @@ class Front:
 
 
 _REASONS = {200: "OK", 202: "Accepted", 204: "No Content", 400: "Bad Request", 404: "Not Found"}
+
+
+def _body(environ: Environ) -> bytes:
+    return bytes(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
 
 
 def _json(status: int, value: object, headers: dict[str, str] | None = None) -> Response:

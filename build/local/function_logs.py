@@ -5,11 +5,12 @@ The platform's lines: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cl
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from build.local.deployment import Deployment, LogFormat
+from build.local.extensions import Extension
 
 TAIL_BYTES = 4096
 """How much of its log an invocation answers: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html"""
@@ -97,6 +98,17 @@ class PlatformLog:
             "functionVersion": self._deployment.version,
         }
         return self._events("platform.initStart", record)
+
+    def extensions(self, extensions: Iterable[Extension]) -> list[str]:
+        """Return the lines written once an environment has started, of those that have registered."""
+        lines: list[str] = []
+        for each in extensions:
+            if self._deployment.log_format is LogFormat.TEXT:
+                lines.append(f"EXTENSION\tName: {each.name}\tState: Ready\tEvents: [{', '.join(each.events)}]")
+            else:
+                record = {"name": each.name, "state": "Ready", "events": list(each.events)}
+                lines += self._events("platform.extension", record)
+        return lines
 
     def start(self, request_id: str) -> list[str]:
         """Return the lines written when an event is handed to the function."""

@@ -1,6 +1,7 @@
 """Where the embedded cloud keeps images: in a real registry on loopback, or without its program in OCI layouts.
 
-Like everything that the cloud holds, images are lost when it ends. Their layers stay unpacked (`build.local.roots`).
+Like everything that the cloud holds, images are lost when it ends, unless that is kept (`build.local.keeping`). Their
+layers stay unpacked (`build.local.roots`).
 """
 
 import os
@@ -119,14 +120,15 @@ def depot_of(root: Path, registry: str) -> Depot:
 
 
 @contextmanager
-def opened(depot: Depot) -> Iterator[Callable[[], Depot]]:
-    """Forget what an earlier cloud kept, and start a registry where there is a program for one; end it afterwards.
+def opened(depot: Depot, *, kept: bool = False) -> Iterator[Callable[[], Depot]]:
+    """Forget what an earlier cloud had unless it is ``kept``, and start a registry where there is a program for one.
 
-    What is yielded waits until the registry listens, and returns the depot to use.
+    What is yielded waits until the registry listens, and returns the depot to use. It ends with the context.
     """
     end_left_over(depot.folder)
-    shutil.rmtree(depot.folder, ignore_errors=True)
-    depot.folder.mkdir(parents=True)
+    if not kept:
+        shutil.rmtree(depot.folder, ignore_errors=True)
+    depot.folder.mkdir(parents=True, exist_ok=True)
     program = _program()
     running = _Running(program, depot.folder) if program else None
     try:

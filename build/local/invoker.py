@@ -4,6 +4,7 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,18 +16,20 @@ from build.local import unpack
 from build.local.alias_mends import event_invoke_config_of
 from build.local.asynchronous import MAX_AGE_S, RETRY_DELAYS_S, Answered, Event, Events, Settings
 from build.local.containers import contained
-from build.local.deployment import Deployment, LogFormat, LogSink
+from build.local.deployment import Deployment, Initialised, LogFormat, LogSink
 from build.local.destinations import Sender
 from build.local.execution import MAX_ENVIRONMENTS, Pool, checked
 from build.local.function_names import FunctionName
 from build.local.images import Depot
 from build.local.lambda_mends import logging_config_of
 from build.local.metrics import Metrics
+from build.local.overlays import Code, Overlays, Swapped, versions_of
 from build.local.pulled import Images
 from build.local.refusals import MAX_ASYNC_REQUEST_BYTES, NotRunnableError, RefusalError, TooManyRequestsError
 from build.model import Runtime
 from build.options import ImageConfig
 from build.project.profiles import RUNTIMES
+from build.release.schedule import ALIAS
 
 ACCOUNT_LIMIT = 1000
 """Environments at once that AWS allows an account before anyone asks for more; what a function may reserve at most."""
@@ -47,7 +50,10 @@ class Invoker:
         self._lock = threading.Lock()
         self._pools: dict[tuple[str, str], Pool] = {}
         self._running: Counter[str] = Counter()
+        self._last: dict[str, bytes] = {}
+        self._starting: Future[Initialised] | None = None
         self._events = Events(self.invoke, Sender(endpoint).send)
+        self.overlays = Overlays()
 
     def invoke(
         self,
@@ -61,6 +67,7 @@ class Invoker:
         """Run ``function`` with ``event`` and wait. Raises RefusalError; moto's own error for an unknown function."""
         found = _resolve(function)
         version = str(found.version)
+        self._last[_unqualified(function)] = event
         try:
             with self._counted(function, found):
                 outcome = self._pool(found).invoke(
@@ -86,6 +93,36 @@ class Invoker:
         """Raise what `invoke` would raise without running anything: a dry run."""
         checked(event, limit=MAX_ASYNC_REQUEST_BYTES)
         _resolve(function)
+
+    def last_event(self, function: FunctionName) -> bytes | None:
+        """Return what ``function`` was invoked with last, by whom ever; None if it was not yet."""
+        return self._last.get(_unqualified(function))
+
+    def swap(self, function: FunctionName, code: Code) -> Swapped:
+        """Let ``code`` run in place of what callers of ``live``, and of nothing in particular, reach.
+
+        Environments of what ran before end once they have answered.
+        """
+        backend = _backend(function)
+        live = next(iter(versions_of(function.name, backend)), "")
+        if not live:
+            return Swapped.MISSING
+        found = backend.get_function(function.name, live)
+        if not code.fits(found):
+            return Swapped.UNLIKE
+        before, is_deployed = self.overlays.of(found, backend), code.runs(found)
+        if before == code or (is_deployed and before is None):
+            return Swapped.UNCHANGED
+        deployment_of(found, self._root / ".artifacts", self._images, code, like=before)  # before anybody asks for it
+        self.overlays.put(function.name, backend, None if is_deployed else code)
+        pool = self._pool(found)
+        if self._starting is None or self._starting.done():  # of many, the rest are asked for one by one
+            self._starting = pool.warm()
+        return Swapped.DEPLOYED if is_deployed else Swapped.SWAPPED
+
+    def warm(self, function: FunctionName) -> Initialised:
+        """Start an environment of the version behind ``live``, which the next event finds hot; raise as `invoke`."""
+        return self._pool(_resolve(replace(function, qualifier=ALIAS))).warm().result()
 
     def sweep(self) -> None:
         """End environments that were idle for long, and those of functions that are gone."""
@@ -121,7 +158,9 @@ class Invoker:
                 self._running[key] -= 1
 
     def _pool(self, found: Any) -> Pool:
-        deployment = deployment_of(found, self._root / ".artifacts", self._images)
+        backend = _lambda_backends()[found.account_id][found.region]
+        code = self.overlays.of(found, backend)
+        deployment = deployment_of(found, self._root / ".artifacts", self._images, code)
         key = (deployment.arn, deployment.version)
         with self._lock:
             old = self._pools.get(key)
@@ -140,8 +179,13 @@ class Invoker:
         return pool
 
 
-def deployment_of(function: Any, generated: Path, images: Images) -> Deployment:
-    """Unpack what moto's ``function`` consists of and return it ready to run."""
+def deployment_of(
+    function: Any, generated: Path, images: Images, code: Code | None = None, *, like: Code | None = None
+) -> Deployment:
+    """Unpack what moto's ``function`` consists of and return it ready to run, or with ``code`` in place of its own.
+
+    ``like`` is what ran before that.
+    """
     logging_config = logging_config_of(function)
     described = Deployment(
         function_name=function.function_name,
@@ -149,7 +193,7 @@ def deployment_of(function: Any, generated: Path, images: Images) -> Deployment:
         runtime=None,
         handler="",
         task_root=generated,
-        environment=dict(function.environment_vars),
+        environment={**function.environment_vars, **(code.variables if code else {})},
         timeout_s=int(function.timeout),
         memory_mb=int(function.memory_size),
         ephemeral_storage_mb=int(function.ephemeral_storage),
@@ -167,19 +211,22 @@ def deployment_of(function: Any, generated: Path, images: Images) -> Deployment:
             command=tuple(said.cmd or ()),
             working_directory=said.working_directory or None,
         )
-        return contained(described, *images.of(str(function.code["ImageUri"])), config)
+        return contained(described, *images.of(code.image if code else str(function.code["ImageUri"])), config)
     if function.run_time not in map(str, RUNTIMES):
         raise NotRunnableError(
             f"{function.function_name} has the runtime {function.run_time}, and this embedded cloud runs Python only",
             facts=[f"known: {', '.join(map(str, RUNTIMES))}"],
             hint="set one of these as `runtime` in its function.toml",
         )
+    own, layers = _archive(function), tuple(map(_archive, function.layer_versions))
+    earlier = (like.archive(generated), like.archives(layers, generated)) if like else (own, layers)
+    now = (code.archive(generated), code.archives(layers, generated)) if code else (own, layers)
     return replace(
         described,
         runtime=Runtime.parse(function.run_time),
         handler=function.handler,
-        task_root=unpack.task_root(generated, _archive(function)),
-        opt=unpack.opt(generated, [_archive(layer) for layer in function.layer_versions]),
+        task_root=unpack.task_root(generated, now[0], like=earlier[0]),
+        opt=unpack.opt(generated, now[1], like=earlier[1]),
     )
 
 
@@ -233,6 +280,10 @@ def _settings(function: FunctionName, found: Any) -> Settings:
 
 def _archive(code: Any) -> unpack.Archive:
     return unpack.Archive(Digest.parse(code.code_digest), code.code_bytes)
+
+
+def _unqualified(function: FunctionName) -> str:
+    return replace(function, qualifier=None).arn
 
 
 def _backend(function: FunctionName) -> Any:

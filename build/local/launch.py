@@ -13,7 +13,7 @@ from pathlib import Path
 
 from build.errors import ToolError
 from build.local import machine, runtime_bundle, sandbox
-from build.local.deployment import Deployment
+from build.local.deployment import Deployment, Tool
 from build.local.variables import container_variables, worker_variables
 from build.model import Runtime
 from build.project.interpreters import interpreter_of
@@ -87,6 +87,9 @@ class Launcher:
         binds.append((deployment.task_root, machine.TASK))
         if deployment.opt:
             binds.append((deployment.opt, machine.OPT))
+        tool = deployment.tool
+        if tool and tool.folder:
+            binds.append((tool.folder, machine.TOOL))
         python = f"{machine.LANG}/bin/{runtime}"
         said = worker_variables(
             replace(deployment, task_root=Path(machine.TASK), opt=Path(machine.OPT)),
@@ -98,7 +101,8 @@ class Launcher:
         )
         wrapper = said.get("AWS_LAMBDA_EXEC_WRAPPER")
         before = ["/bin/sh", "-c", _WRAPPED, wrapper] if wrapper else []
-        return self._boxed([*before, python, f"{machine.RUNTIME}/{_BOOTSTRAP.name}"], said, binds, machine.TASK)
+        command = _command(tool, f"{machine.RUNTIME}/{_BOOTSTRAP.name}", folder=machine.TOOL)
+        return self._boxed([*before, python, *command], said, binds, machine.TASK)
 
     def _boxed(self, argv: list[str], said: dict[str, str], binds: list[tuple[Path, str]], workdir: str) -> Launch:
         place = sandbox.Sandbox(binds=binds, workdir=workdir, temporary_mb=self._deployment.ephemeral_storage_mb)
@@ -116,8 +120,16 @@ class Launcher:
             log_stream=log_stream,
             endpoint=self._endpoint,
         )
-        argv = [str(python), "-S", "-B", str(_BOOTSTRAP), str(os.getpid()), str(deployment.opt or "")]
+        command = _command(deployment.tool, str(_BOOTSTRAP))
+        argv = [str(python), "-S", "-B", *command, str(os.getpid()), str(deployment.opt or "")]
         return Launch(argv=argv, variables=variables, cwd=deployment.task_root, boxed=False)
+
+
+def _command(tool: Tool | None, bootstrap: str, *, folder: str = "") -> list[str]:
+    """Return what the interpreter is to run: ``bootstrap``, or a tool; ``folder`` is where that sees its own."""
+    if tool is None:
+        return [bootstrap]
+    return [*tool.options, "-c", tool.program, (folder or str(tool.folder)) if tool.folder else ""]
 
 
 def _without(root: Path, runtime: Runtime) -> str:

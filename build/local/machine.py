@@ -20,12 +20,14 @@ from build.model import Runtime
 from build.project.interpreters import interpreter_of
 
 LANG, TASK, OPT, RUNTIME = "/var/lang", "/var/task", "/opt", "/var/runtime"
+TOOL = "/var/tool"
+"""Lambda has no such place: it is for what looks into a worker here."""
 USERS = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nsbx_user1051:x:993:990::/home/sbx_user1051:/bin/sh\n",
     "etc/group": "root:x:0:\nsbx_user1051:x:990:\n",
 }
 
-_FORMAT = 1
+_FORMAT = 2
 _LIBRARY = re.compile(r"(?:=> )?(/\S+) \(0x")
 _WHEELS_EXPECT = (
     "libdl.so.2 libgcc_s.so.1 libm.so.6 libpthread.so.0 librt.so.1 libstdc++.so.6 libutil.so.1 libz.so.1 "
@@ -48,8 +50,8 @@ _CA_FILE = "import ssl; print(ssl.get_default_verify_paths().openssl_cafile)"
 def binds_of(root: Path, runtime: Runtime) -> tuple[tuple[Path, str], ...]:
     """Return what a sandbox binds for a Python of ``runtime``, its root first; ``root`` is the repository's.
 
-    `TASK`, `OPT` and `RUNTIME` are empty folders in it. Raises ToolError where there is no such Python, or none that
-    runs when it is moved.
+    `TASK`, `OPT`, `RUNTIME` and `TOOL` are empty folders in it. Raises ToolError where there is no such Python, or none
+    that runs when it is moved.
     """
     python = interpreter_of(runtime).resolve()
     name = f"python{runtime.version}"
@@ -114,7 +116,16 @@ def _fill(folder: Path, *, python: Path, stdlib: Path) -> None:
     for place in (*_CERTIFICATES, ca_file):
         if certificates and place.startswith("/"):
             _copy(certificates, folder / place.lstrip("/"))
-    places = (TASK, OPT, RUNTIME, _ZONES, "/usr/local/bin", "/var/empty", f"{LANG}/{stdlib.parent.name}/{stdlib.name}")
+    places = (
+        TASK,
+        OPT,
+        RUNTIME,
+        TOOL,
+        _ZONES,
+        "/usr/local/bin",
+        "/var/empty",
+        f"{LANG}/{stdlib.parent.name}/{stdlib.name}",
+    )
     for name in (*sandbox.MOUNT_POINTS, *places):
         (folder / name.lstrip("/")).mkdir(parents=True, exist_ok=True)
     for name, text in (*USERS.items(), ("etc/hosts", "127.0.0.1 localhost\n"), (sandbox.RESOLVER, "")):

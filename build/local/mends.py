@@ -7,7 +7,7 @@ moto 5.2.5.
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from build.local import alias_mends, codedeploy_mends, lambda_mends, service_mends, storage_mends
+from build.local import alias_mends, codedeploy_mends, lambda_mends, service_mends, storage_mends, stream_mends
 from build.local.patching import Undo
 
 MENDS: tuple[Callable[[], Iterator[Undo]], ...] = (
@@ -30,15 +30,22 @@ MENDS: tuple[Callable[[], Iterator[Undo]], ...] = (
     alias_mends.keep_aliases_of_urls,
     storage_mends.write_redrive_policy_compactly,
     storage_mends.keep_policies_of_queues,
+    storage_mends.keep_order_of_groups,
     storage_mends.lock_queues,
     storage_mends.keep_given_checksums,
     storage_mends.put_conditionally_in_one_step,
     storage_mends.let_objects_be_read_to_their_end,
+    storage_mends.let_go_of_what_is_gone,
     storage_mends.take_requests_as_tls,
+    storage_mends.tell_all_of_buckets,
+    stream_mends.write_items_one_by_one,
+    stream_mends.tell_of_each_change_once,
+    stream_mends.keep_records_in_their_shards,
     service_mends.finish_domain_names,
     service_mends.change_stages,
     service_mends.tag_new_streams,
     service_mends.tag_scalable_targets,
+    service_mends.update_whole_schedules,
     codedeploy_mends.keep_deployment_configs,
     codedeploy_mends.change_deployment_groups,
     codedeploy_mends.begin_deployments,

@@ -19,3 +19,17 @@ def add_action(responses: Any, action: Callable[..., Any]) -> Undo:
     assert not hasattr(responses, action.__name__), action.__name__
     setattr(responses, action.__name__, action)
     return lambda: delattr(responses, action.__name__)
+
+
+def then(after: Callable[[], None]) -> Callable[[Any], Any]:
+    """Return what makes a method call ``after`` when it is done, for `replace`."""
+
+    def make(original: Any) -> Any:
+        def changed(self: Any, *arguments: Any, **named: Any) -> Any:
+            result = original(self, *arguments, **named)
+            after()
+            return result
+
+        return changed
+
+    return make

@@ -1,4 +1,4 @@
-"""Lambda's Runtime API, as one worker sees it: an HTTP server on loopback with a single client.
+"""Lambda's Runtime API, as one worker sees it: an HTTP server on loopback for it and its extensions.
 
 The thread that invokes also speaks the protocol, so an environment needs no thread of its own, and a worker between
 two events costs nothing: its request for the next one waits in the socket.
@@ -10,8 +10,12 @@ import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
+
+from build.local.extensions import Extensions
 
 _PREFIX = "/2018-06-01/runtime/"
+_NEXT = "invocation/next"
 _CHUNK_BYTES = 1 << 18
 _SEND_TIMEOUT_S = 10.0
 
@@ -46,8 +50,7 @@ def parse(data: bytes) -> tuple[Request, bytes] | None:
 
 def rendered(status: int, headers: Mapping[str, str], body: bytes) -> bytes:
     """Write one HTTP response."""
-    reason = {200: "OK", 202: "Accepted", 404: "Not Found"}[status]
-    lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in headers.items())]
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {value}" for name, value in headers.items())]
     head = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""])
     return head.encode("latin-1", "replace") + body
 
@@ -55,11 +58,16 @@ def rendered(status: int, headers: Mapping[str, str], body: bytes) -> bytes:
 class RuntimeApi:
     """The server. One thread at a time may use it: the one that holds the worker."""
 
-    def __init__(self, selector: selectors.BaseSelector) -> None:
+    def __init__(self, selector: selectors.BaseSelector, environment: Mapping[str, str]) -> None:
+        """``environment`` is the worker's."""
         self._selector = selector
+        names = {"functionName": "AWS_LAMBDA_FUNCTION_NAME", "functionVersion": "AWS_LAMBDA_FUNCTION_VERSION"}
+        names["handler"] = "_HANDLER"
+        self.extensions = Extensions(_send, {key: environment.get(name, "") for key, name in names.items()})
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._received: dict[socket.socket, bytes] = {}
         self._asking: socket.socket | None = None
+        self._asked = ""
         selector.register(self._listener, selectors.EVENT_READ, self._accept)
 
     @property
@@ -69,23 +77,30 @@ class RuntimeApi:
         return f"{host}:{port}"
 
     def request(self) -> Request | None:
-        """Return the next request that has arrived in full, or None."""
-        for connection, data in self._received.items():
+        """Return the next request that has arrived in full, or None.
+
+        Those of extensions are answered here, and the worker waits until they have nothing to do, either.
+        """
+        held: socket.socket | None = None
+        for connection, data in list(self._received.items()):
             parsed = parse(data) if data else None
-            if parsed:
+            if parsed and self.extensions.takes(parsed[0].path):
                 request, self._received[connection] = parsed
-                self._asking = connection
-                return request
-        return None
+                self.extensions.take(connection, request.path, request.headers, request.body)
+            elif parsed:
+                held = held or connection
+        parsed = parse(self._received[held]) if held else None
+        if not held or not parsed or (parsed[0].path == _NEXT and not self.extensions.idle):
+            return None
+        request, self._received[held] = parsed
+        self._asking, self._asked = held, request.path
+        return request
 
     def answer(self, status: int, headers: Mapping[str, str], body: bytes = b"") -> bool:
         """Answer the request returned last; False when the worker is not there to hear it."""
-        try:
-            if self._asking:
-                self._asking.sendall(rendered(status, headers, body))
-        except OSError:
-            return False
-        return True
+        if status == HTTPStatus.OK and self._asked == _NEXT:
+            self.extensions.invoke(headers)
+        return self._asking is None or _send(self._asking, status, headers, body)
 
     def close(self) -> None:
         """Hang up."""
@@ -113,6 +128,15 @@ class RuntimeApi:
                 return
             self._selector.unregister(connection)
             self._received.pop(connection)
+            self.extensions.left(connection)
             connection.close()
 
         return read
+
+
+def _send(connection: socket.socket, status: int, headers: Mapping[str, str], body: bytes) -> bool:
+    try:
+        connection.sendall(rendered(status, headers, body))
+    except OSError:
+        return False
+    return True

@@ -1,6 +1,7 @@
 """What Lambda's Python runtimes hold in /var/runtime: awslambdaric and boto3, once for each minor version.
 
 Kept in ``.artifacts/local/runtime/pythonX.Y-<digest of the lock>/``. Wheels come from the package index the first time.
+So does a debugger, which is kept beside it.
 """
 
 import shutil
@@ -20,6 +21,7 @@ from build.project.profiles import host_architecture
 from build.wheels.pip import pip_for
 
 LOCK = Path(__file__).parent / "runtime" / "requirements.txt"
+_DEBUGGER = LOCK.with_name("debugger.txt")
 
 _HINT = "run `invoke doctor` to see whether the package index is reached, then try again"
 
@@ -30,18 +32,30 @@ def ensure(root: Path, runtime: Runtime, *, on_progress: Callable[[str], None] |
     Two processes at once are safe, and one that is killed leaves nothing behind under the final name.
     ``on_progress`` is told when wheels are fetched. Raises ToolError if pip fails or there is no such Python.
     """
-    folder = _folder(root, runtime)
+    what = f"what Lambda's {runtime} runtime holds: awslambdaric and boto3"
+    return _with_bootstrap(_installed(_folder(root, "runtime", LOCK, runtime), LOCK, runtime, what, on_progress))
+
+
+def debugger(root: Path, runtime: Runtime, *, on_progress: Callable[[str], None]) -> Path:
+    """Return a folder with debugpy for ``runtime``, made first if it is not there; otherwise as `ensure`."""
+    folder = _folder(root, "debugger", _DEBUGGER, runtime)
+    return _installed(folder, _DEBUGGER, runtime, f"debugpy for {runtime}", on_progress)
+
+
+def _installed(
+    folder: Path, lock: Path, runtime: Runtime, what: str, on_progress: Callable[[str], None] | None
+) -> Path:
     if folder.is_dir():
-        return _with_bootstrap(folder)
+        return folder
     from filelock import FileLock
 
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.parent / f"{folder.name}.lock"):
         if not folder.is_dir():
             if on_progress:
-                on_progress(f"fetching what Lambda's {runtime} runtime holds: awslambdaric and boto3")
-            _install(runtime, folder)
-    return _with_bootstrap(folder)
+                on_progress(f"fetching {what}")
+            _install(lock, runtime, folder, what)
+    return folder
 
 
 @cache
@@ -59,23 +73,23 @@ def _with_bootstrap(folder: Path) -> Path:
 
 
 @cache
-def _folder(root: Path, runtime: Runtime) -> Path:
-    return root / ".artifacts" / "local" / "runtime" / f"{runtime}-{Digest.of_file(LOCK).short}"
+def _folder(root: Path, name: str, lock: Path, runtime: Runtime) -> Path:
+    return root / ".artifacts" / "local" / name / f"{runtime}-{Digest.of_file(lock).short}"
 
 
-def _install(runtime: Runtime, folder: Path) -> None:
+def _install(lock: Path, runtime: Runtime, folder: Path, what: str) -> None:
     target = Target(runtime, host_architecture())
     python = interpreter_of(runtime)  # before the download: without it there is nothing to run
     temporary = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
     pins = temporary / "pins.txt"
-    pins.write_text("".join(pin.line for pin in selected(parse_lock(LOCK.read_text("utf-8")).pins, target)), "utf-8")
+    pins.write_text("".join(pin.line for pin in selected(parse_lock(lock.read_text("utf-8")).pins, target)), "utf-8")
     install = ["--quiet", "--no-compile", "--requirement", str(pins), "--target", str(temporary)]
     compile_all = [str(python), "-I", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(temporary)]
     try:
         completed = process.run([*pip_for("install", target), *install])
-        process.checked(completed, doing=f"installing what Lambda's {runtime} runtime holds", hint=_HINT)
+        process.checked(completed, doing=f"installing {what}", hint=_HINT)
         pins.unlink()
         process.checked(process.run(compile_all), doing=f"compiling for {runtime}", hint=_HINT)
         temporary.rename(folder)

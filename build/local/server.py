@@ -15,10 +15,7 @@ import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Never
-
-if TYPE_CHECKING:
-    from build.local.images import Depot
+from typing import Any, Never
 
 HOST = "127.0.0.1"
 WATCH_S = 30.0
@@ -37,15 +34,14 @@ def main(root: Path, nonce: str) -> None:
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     with ExitStack() as stack:
-        server, depot = _server(root, nonce, scratch, stack)
-        endpoint = f"http://{HOST}:{server.server_address[1]}"
+        server, told = _server(root, nonce, scratch, stack)
         threading.Thread(target=_preload, name="preload", daemon=True).start()
         announcement = local / "cloud.json"
-        told = {"endpoint": endpoint, "pid": os.getpid(), "nonce": nonce, "registry": depot.registry}
-        _announce(announcement, told)
+        _announce(announcement, {"pid": os.getpid(), "nonce": nonce, **told})
         threading.Thread(target=_leave_when_forgotten, args=(announcement, nonce), name="watch", daemon=True).start()
         with suppress(SystemExit):
             server.serve_forever()
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what is kept is written to its end
     os._exit(0)  # threads that wait for something must not hold the process up
 
 
@@ -56,40 +52,67 @@ def _settings() -> None:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
 
 
-def _server(root: Path, nonce: str, scratch: Path, stack: ExitStack) -> tuple[Any, "Depot"]:
-    from build.local import images
+def _server(root: Path, nonce: str, scratch: Path, stack: ExitStack) -> tuple[Any, dict[str, str]]:
+    """Return the server, and what to announce of it."""
+    from build.local import images, keeping
 
-    ready = stack.enter_context(images.opened(images.depot_of(root, "")))  # it starts while moto is imported
+    kept = keeping.is_kept(root)
+    ready = stack.enter_context(images.opened(images.depot_of(root, ""), kept=kept))  # it starts while moto is imported
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
 
     from build.local import mends, metrics, unpack
     from build.local.cloud_logs import write
     from build.local.connections import RequestHandler
+    from build.local.destinations import Sender
     from build.local.front import Front
     from build.local.invoker import Invoker
+    from build.local.sources import schedules
+    from build.local.sources.deliveries import Deliverer
     from build.local.sources.invoking import invoking
-    from build.local.sources.queues import QueuePoller
+    from build.local.sources.queues import QueueReader
+    from build.local.sources.streams import StreamReader
+    from build.local.sources.targets import Caller
+    from build.local.sources.timetable import Timetable
     from build.local.web.doors import Doors
 
     unpack.prune(root / ".artifacts")
-    listener = stack.enter_context(socket.create_server((HOST, 0), backlog=128))
+    keeper = keeping.Keeper(root, nonce)
+    listener = stack.enter_context(_listener(keeper.port))
     port = listener.getsockname()[1]
     counted = metrics.Metrics()
     depot = ready()
-    invoker = Invoker(root, endpoint=f"http://{HOST}:{port}", sink=write, scratch=scratch, metrics=counted, depot=depot)
+    endpoint, sink = f"http://{HOST}:{port}", keeper.noted(write)
+    invoker = Invoker(root, endpoint=endpoint, sink=sink, scratch=scratch, metrics=counted, depot=depot)
     stack.callback(invoker.close)
-    poller = QueuePoller(invoker)
-    stack.callback(poller.stop)
+    queues, streams = QueueReader(invoker).poller, StreamReader(invoker, Sender(endpoint)).poller
     stack.enter_context(mends.installed())
     stack.enter_context(metrics.shown(counted))
-    stack.enter_context(invoking(invoker, poller.wake))
+    stack.enter_context(invoking(invoker, queues.wake, streams.wake))
+    timetable = Timetable(Deliverer(Caller(endpoint).make), schedules.planned)
+    stack.enter_context(schedules.firing(timetable))
     doors = Doors(root, invoker)
     moto = DomainDispatcherApplication(create_backend_app)
-    front = Front(moto, invoker, nonce=nonce, entries=doors.entries)
-    poller.start()
+    keeper.include("clock", lambda: timetable.offset, timetable.resume)
+    note = keeper.restore()
+    stack.callback(keeper.close)
+    stack.callback(queues.stop)
+    stack.callback(streams.stop)
+    stack.callback(timetable.stop)
+    front = keeper.watched(Front(moto, invoker, nonce=nonce, entries=doors.entries, clock=timetable.answer))
     server = make_server(HOST, port, front, threaded=True, request_handler=RequestHandler, fd=listener.fileno())
-    return server, depot
+    doors.entries()
+    queues.start()
+    streams.start()
+    timetable.start()
+    keeper.start(port)
+    return server, {"endpoint": endpoint, "registry": depot.registry, "note": note}
+
+
+def _listener(preferred: int) -> socket.socket:
+    with suppress(OSError):
+        return socket.create_server((HOST, preferred), backlog=128)
+    return socket.create_server((HOST, 0), backlog=128)
 
 
 def _preload() -> None:

@@ -1,4 +1,4 @@
-"""What moto's API Gateway, Kinesis and Application Auto Scaling answer wrongly, mended: see `build.local.mends`."""
+"""What moto's API Gateway, Kinesis, Scheduler and Application Auto Scaling answer wrongly: see `build.local.mends`."""
 
 import json
 from collections.abc import Iterator
@@ -116,3 +116,21 @@ def tag_scalable_targets() -> Iterator[Undo]:
     yield replace(ApplicationAutoScalingResponse, "register_scalable_target", register)
     for method in (list_tags_for_resource, tag_resource, untag_resource):
         yield add_action(ApplicationAutoScalingResponse, method)
+
+
+def update_whole_schedules() -> Iterator[Undo]:
+    """Moto's UpdateSchedule forgets ActionAfterCompletion, and a schedule that is given no state has none."""
+    from moto.scheduler.responses import EventBridgeSchedulerResponse
+
+    def update(original: Any) -> Any:
+        def update_schedule(self: Any) -> Any:
+            answer = original(self)
+            _, group, name = json.loads(answer)["ScheduleArn"].rsplit("/", 2)
+            schedule = self.scheduler_backend.get_schedule(group, name)
+            schedule.action_after_completion = self._get_param("ActionAfterCompletion")
+            schedule.state = schedule.state or "ENABLED"
+            return answer
+
+        return update_schedule
+
+    yield replace(EventBridgeSchedulerResponse, "update_schedule", update)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from build.local.patching import Undo, replace
+from build.local.sources.notices import of_bucket
 
 # Everything here takes and gives objects of moto, which has no types to speak of.
 # ruff: noqa: SLF001
@@ -48,6 +49,30 @@ def keep_policies_of_queues() -> Iterator[Undo]:
     yield lambda: delattr(Queue, "redrive_allow_policy")
     yield lambda: setattr(Queue, "BASE_ATTRIBUTES", known)
     yield replace(Queue, "_set_attributes", set_them)
+
+
+def keep_order_of_groups() -> Iterator[Undo]:
+    """Moto gives the last message of a group first once all of it are visible again, and then none of the others."""
+    from moto.sqs.models import SQSBackend
+
+    def receive(original: Any) -> Any:
+        def receive_message(self: Any, queue_name: str, *arguments: Any, **named: Any) -> Any:
+            queue = self.get_queue(queue_name)
+            if not queue.fifo_queue:
+                return original(self, queue_name, *arguments, **named)
+            with queue._messages_lock:
+                queue.pending_messages.difference_update([each for each in queue.pending_messages if each.visible])
+                blocked, every = queue.pending_message_groups, queue._messages
+                queue._messages = [each for each in every if each.group_id not in blocked]
+                try:
+                    return original(self, queue_name, *arguments, **named)
+                finally:  # some went to the dead-letter queue
+                    left = set(queue._messages)
+                    queue._messages = [each for each in every if each.group_id in blocked or each in left]
+
+        return receive_message
+
+    yield replace(SQSBackend, "receive_message", receive)
 
 
 def lock_queues() -> Iterator[Undo]:
@@ -134,6 +159,19 @@ def let_objects_be_read_to_their_end() -> Iterator[Undo]:
     yield replace(FakeKey, "dispose", leave)
 
 
+def let_go_of_what_is_gone() -> Iterator[Undo]:
+    """Moto keeps all that it ever made, for a page of its own: memory and file handles of what was deleted, too."""
+    from moto.core.common_models import BaseModel
+
+    def make(_: Any) -> Any:
+        def new(kind: Any, *_: Any, **__: Any) -> Any:
+            return super(BaseModel, kind).__new__(kind)
+
+        return new
+
+    yield replace(BaseModel, "__new__", make)
+
+
 def take_requests_as_tls() -> Iterator[Undo]:
     """Moto ignores the conditions of a bucket policy: one that denies plain HTTP would deny everything."""
     from moto.iam.access_control import IAMPolicy
@@ -152,3 +190,40 @@ def take_requests_as_tls() -> Iterator[Undo]:
         return get_permission
 
     yield replace(FakeBucket, "get_permission", get)
+
+
+def tell_all_of_buckets() -> Iterator[Undo]:
+    """Moto's buckets tell nobody of a delete marker, nor of a version that is deleted while others are left.
+
+    And of what they tell much is left out.
+    """
+    from moto.s3 import notifications
+    from moto.s3.models import S3Backend
+
+    kinds = notifications.S3NotificationEvent
+
+    def mark(original: Any) -> Any:
+        def _set_delete_marker(self: Any, bucket_name: str, key_name: str) -> Any:
+            marker = original(self, bucket_name, key_name)
+            kind, bucket = kinds.OBJECT_REMOVED_DELETE_MARKER_CREATED_EVENT, self.get_bucket(bucket_name)
+            notifications.send_event(self.account_id, kind, bucket, marker)
+            return marker
+
+        return _set_delete_marker
+
+    def delete(original: Any) -> Any:
+        def delete_object(self: Any, bucket_name: str, key_name: str, *arguments: Any, **named: Any) -> Any:
+            keys = self.get_bucket(bucket_name).keys
+            before = list(keys.getlist(key_name, []))
+            result = original(self, bucket_name, key_name, *arguments, **named)
+            left = keys.getlist(key_name, [])
+            for gone in [key for key in before if left and key not in left]:
+                kind, bucket = kinds.OBJECT_REMOVED_DELETE_EVENT, self.get_bucket(bucket_name)
+                notifications.send_event(self.account_id, kind, bucket, gone)
+            return result
+
+        return delete_object
+
+    yield replace(notifications, "_get_s3_event", lambda _: of_bucket)
+    yield replace(S3Backend, "_set_delete_marker", mark)
+    yield replace(S3Backend, "delete_object", delete)

@@ -10,8 +10,10 @@ import stat
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from build.digest import Digest
@@ -26,25 +28,60 @@ class Archive:
     """A zip as AWS holds it."""
 
     digest: Digest
-    data: bytes
+    data: bytes | Path
+    """The zip, or where it is."""
+
+    def opened(self) -> zipfile.ZipFile:
+        """Return it ready to be read; raise FindingsError if it is no zip."""
+        try:
+            return zipfile.ZipFile(io.BytesIO(self.data) if isinstance(self.data, bytes) else self.data)
+        except zipfile.BadZipFile as why:
+            hint = "build and deploy it again with `invoke deploy`"
+            raise FindingsError("deployed code is no zip archive", facts=[str(why)], hint=hint) from None
 
 
-def task_root(generated: Path, code: Archive) -> Path:
-    """Return the folder that holds ``code`` unpacked: what Lambda mounts at /var/task."""
-    return once(generated / "local" / "tasks" / code.digest.hex, lambda folder: extract(code.data, folder))
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """Something similar that is unpacked already: what is alike becomes a hard link to it."""
+
+    folder: Path
+    archives: Sequence[Archive]
+
+    def marks(self) -> Mapping[str, tuple[int, ...]]:
+        """Return what tells whether a member is alike, by path; nothing if it is not unpacked after all."""
+        marks: dict[str, tuple[int, ...]] = {}
+        for archive in self.archives if self.folder.is_dir() else ():
+            with suppress(FileNotFoundError), archive.opened() as source:  # the store may have been pruned
+                marks.update((member.filename, _mark(member)) for member in source.infolist() if not _is_link(member))
+        return marks
 
 
-def opt(generated: Path, layers: Sequence[Archive]) -> Path | None:
-    """Return the folder that holds ``layers`` unpacked over each other, later ones winning, or None without layers."""
+def task_root(generated: Path, code: Archive, *, like: Archive | None = None) -> Path:
+    """Return the folder that holds ``code`` unpacked: what Lambda mounts at /var/task. ``like`` is of earlier code."""
+    place = generated / "local" / "tasks"
+    earlier = Earlier(place / like.digest.hex, (like,)) if like else None
+    return once(place / code.digest.hex, partial(_extract_each, (code,), earlier))
+
+
+def opt(generated: Path, layers: Sequence[Archive], *, like: Sequence[Archive] = ()) -> Path | None:
+    """Return the folder that holds ``layers`` unpacked over each other, later ones winning, or None without layers.
+
+    ``like`` are those that were there earlier.
+    """
     if not layers:
         return None
-    combination = Digest.of_bytes("\n".join(layer.digest.hex for layer in layers).encode())
+    place = generated / "local" / "opt"
+    return once(place / _combination(layers), partial(_extract_each, layers, Earlier(place / _combination(like), like)))
 
-    def extract_each(folder: Path) -> None:
-        for layer in layers:
-            extract(layer.data, folder)
 
-    return once(generated / "local" / "opt" / combination.hex, extract_each)
+def _combination(layers: Sequence[Archive]) -> str:
+    return Digest.of_bytes("\n".join(layer.digest.hex for layer in layers).encode()).hex
+
+
+def _extract_each(archives: Sequence[Archive], earlier: Earlier | None, folder: Path) -> None:
+    alike = earlier.marks() if earlier else {}
+    for archive in archives:
+        extract(archive, folder, earlier.folder if earlier else folder, alike)
 
 
 def prune(generated: Path, *, now: float | None = None) -> None:
@@ -74,17 +111,13 @@ def once(folder: Path, fill: Callable[[Path], None]) -> Path:
     return folder
 
 
-def extract(archive: bytes, folder: Path) -> None:
+def extract(archive: Archive, folder: Path, earlier: Path, alike: Mapping[str, tuple[int, ...]]) -> None:
     """Unpack a zip over what is in ``folder``, keeping executable bits and symbolic links.
 
-    Raises FindingsError if it is no zip, or, naming every bad member, if one would land outside ``folder``.
+    Members that are ``alike`` are in ``earlier`` and only linked. Raises FindingsError if it is no zip, or, naming
+    every bad member, if one would land outside ``folder``.
     """
-    try:
-        opened = zipfile.ZipFile(io.BytesIO(archive))
-    except zipfile.BadZipFile as why:
-        hint = "build and deploy it again with `invoke deploy`"
-        raise FindingsError("deployed code is no zip archive", facts=[str(why)], hint=hint) from None
-    with opened as source:
+    with archive.opened() as source:
         members = source.infolist()
         bad = [member.filename for member in members if not _stays_inside(source, member)]
         if bad:
@@ -93,8 +126,19 @@ def extract(archive: bytes, folder: Path) -> None:
                 facts=bad,
                 hint="build it again with `invoke build`",
             )
+        made = {""}
         for member in members:
-            _write(source, member, folder)
+            parent = member.filename.rpartition("/")[0]
+            if parent not in made:
+                folder.joinpath(parent).mkdir(parents=True, exist_ok=True)
+                made.add(parent)
+            if not member.is_dir():
+                known = alike.get(member.filename) == _mark(member)
+                _place(source, member, folder / member.filename, earlier / member.filename if known else None)
+
+
+def _mark(member: zipfile.ZipInfo) -> tuple[int, ...]:
+    return member.CRC, member.file_size, member.compress_size, member.external_attr
 
 
 def _stays_inside(source: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
@@ -116,17 +160,21 @@ def _is_link(member: zipfile.ZipInfo) -> bool:
     return stat.S_ISLNK(member.external_attr >> 16)
 
 
-def _write(source: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:
-    path = folder.joinpath(*PurePosixPath(member.filename).parts)
-    if member.is_dir():
-        path.mkdir(parents=True, exist_ok=True)
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_symlink() or path.exists():
+def _place(source: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, earlier: Path | None) -> None:
+    """Write a file or a symbolic link, over what is there, or link it to ``earlier``."""
+    try:
+        if earlier:
+            os.link(earlier, path)
+        elif _is_link(member):
+            path.symlink_to(source.read(member).decode("utf-8"))
+        else:
+            with source.open(member) as stream, path.open("xb") as target:
+                shutil.copyfileobj(stream, target, 1 << 20)
+            path.chmod(0o755 if (member.external_attr >> 16) & 0o111 else 0o644)
+    except FileExistsError:
         path.unlink()
-    if _is_link(member):
-        path.symlink_to(source.read(member).decode("utf-8"))
-        return
-    with source.open(member) as stream, path.open("wb") as target:
-        shutil.copyfileobj(stream, target, 1 << 20)
-    path.chmod(0o755 if (member.external_attr >> 16) & 0o111 else 0o644)
+        _place(source, member, path, earlier)
+    except OSError:
+        if earlier is None:
+            raise
+        _place(source, member, path, None)  # that is gone, or has all the links that a file can have

@@ -5,7 +5,7 @@ import selectors
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from build import process
 from build.local import memory
+from build.local.extensions import Extension
 from build.local.function_logs import Splitter
 from build.local.runtime_api import Request, RuntimeApi
 
@@ -20,6 +21,11 @@ _LOOK_S = 0.1
 """How often a worker that neither speaks nor closes its output is asked whether it still lives, and for its memory:
 0.5 ms each time."""
 _ENDING_S = 0.002
+GOODBYE_S = 1.7
+"""For extensions to end after SHUTDOWN; they and the function have 2 s together:
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html"""
+TERMINATION_S = 0.3
+"""For the function after SIGTERM, which it gets where there are extensions."""
 _CHUNK_BYTES = 1 << 16
 
 # Linux ends a worker when the *thread* that started it ends (see runtime/bootstrap.py), so one thread that lives as
@@ -70,7 +76,7 @@ class Worker:
         self._strays: list[int] = []
         self._frozen = False
         self._selector = selectors.DefaultSelector()
-        self._api = RuntimeApi(self._selector)
+        self._api = RuntimeApi(self._selector, environment)
         self._splitter = Splitter()
         self._printed: list[str] = []
         try:
@@ -107,8 +113,16 @@ class Worker:
             self._look()
         return -(-max(self._resident, self._held) >> 20) or None
 
-    def wait(self, deadline: float) -> Request | Exited | None:
-        """Return what the worker says next, that it ended, or None when ``deadline`` (monotonic) has come."""
+    @property
+    def extensions(self) -> tuple[Extension, ...]:
+        """Those that have registered, and still run."""
+        return self._api.extensions.registered
+
+    def wait(self, deadline: float, *, meanwhile: Callable[[], None] = lambda: None) -> Request | Exited | None:
+        """Return what the worker says next, that it ended, or None when ``deadline`` (monotonic) has come.
+
+        ``meanwhile`` is called whenever we look at it.
+        """
         look = time.monotonic() + _LOOK_S
         while True:
             request = self._api.request()
@@ -121,6 +135,7 @@ class Worker:
             now = time.monotonic()
             if now >= look:
                 look = now + _LOOK_S
+                meanwhile()
                 if self._exceeds():
                     return self._out_of_memory()
             if now >= deadline:
@@ -156,11 +171,15 @@ class Worker:
         """Answer what `wait` returned last. If the worker is gone, the next `wait` tells."""
         self._api.answer(status, headers, body)
 
+    def lines(self) -> list[str]:
+        """Return the messages that were written since the last call, as far as they are complete."""
+        self._drain()
+        messages, self._printed = self._printed, []
+        return messages
+
     def printed(self) -> list[str]:
         """Return the messages written since the last call, a last line without its end included."""
-        self._drain()
-        messages, self._printed = [*self._printed, *self._splitter.flush()], []
-        return messages
+        return [*self.lines(), *self._splitter.flush()]
 
     def kill(self) -> None:
         """Kill the process and all it started. Any thread may do that."""
@@ -177,15 +196,36 @@ class Worker:
                 os.kill(pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """Kill the process and all it started, and let go of everything. May be called again."""
+        """Kill the process and all it started, and let go of everything. May be called again.
+
+        With extensions, they and the function hear of it before, and have `GOODBYE_S`.
+        """
         if self._output.closed:
             return
+        if self.extensions and self.alive:
+            self._say_goodbye()
         self.kill()
         self._process.wait()
         self._drain()
         self._api.close()
         self._selector.close()
         self._output.close()
+
+    def _say_goodbye(self) -> None:
+        reason = "spindown" if self._frozen else "timeout"
+        self.thaw()
+        until = time.monotonic() + GOODBYE_S
+        self._api.extensions.shut_down(reason, int((time.time() + GOODBYE_S) * 1000))
+        runtime, *others = memory.descendants(self.pid)[self._own :]
+        while any(map(_runs, others)) and time.monotonic() < until:
+            for key, _ in self._selector.select(_ENDING_S):
+                key.data()
+            self._api.request()
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(runtime, signal.SIGTERM)
+        until = time.monotonic() + TERMINATION_S
+        while self.alive and time.monotonic() < until:
+            time.sleep(_ENDING_S)
 
     def _look(self) -> None:
         """Note the peaks of all processes but a sandbox's own."""
@@ -237,6 +277,15 @@ class Worker:
             return os.read(self._output.fileno(), _CHUNK_BYTES)
         except BlockingIOError:
             return None
+
+
+def _runs(pid: int) -> bool:
+    """Tell whether a process runs; one that nobody has asked for its exit code does not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 def _group(pid: int) -> int | None:

@@ -61,7 +61,7 @@ def affected(workspaces: Sequence[Workspace], locks: Mapping[str, Lock], changed
     reasons: dict[str, dict[Path, None]] = {}
     for spec in (spec for workspace in workspaces for spec in workspace.specs):  # layers come first
         own = reasons.setdefault(spec.identity, {})
-        places = _places(spec, (*locks[spec.identity].beside, *beside(spec, workspaces[0].root)))
+        places = places_of(spec, (*locks[spec.identity].beside, *beside(spec, workspaces[0].root)))
         own.update(dict.fromkeys((*shared, *_below(places, changed))))
         if isinstance(spec, FunctionSpec):
             own.update(dict.fromkeys(bases) if spec.is_image else ())
@@ -96,8 +96,8 @@ def _label(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
-def _places(spec: Spec, others: Iterable[Path]) -> Iterator[Path]:
-    """Yield every file and folder that ``spec`` is made of."""
+def places_of(spec: Spec, others: Iterable[Path]) -> Iterator[Path]:
+    """Yield every file and folder that ``spec`` is made of; ``others`` are those outside of its own."""
     yield spec.folder.resolve()
     for place in (spec.folder / "src", *dict.fromkeys(others)):
         yield place.resolve()

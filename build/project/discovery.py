@@ -4,7 +4,9 @@ import hashlib
 import os
 import pickle
 import sys
+from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from build.errors import InputError
@@ -31,6 +33,13 @@ def discover(root: Path, env: str) -> Workspace:
 def discover_all(root: Path) -> tuple[Workspace, ...]:
     """Return the workspace of every env, the local one first; raise as `discover` does."""
     return tuple(_discover(root, LOCAL).values())
+
+
+def part_of(workspace: Workspace, functions: Collection[str]) -> Workspace:
+    """Return ``workspace`` with these ``functions`` and the layers they use, and with nothing else."""
+    chosen = tuple(spec for spec in workspace.functions if spec.name in functions)
+    layers = {layer for spec in chosen for layer in spec.own_layers}
+    return replace(workspace, functions=chosen, layers=tuple(each for each in workspace.layers if each.name in layers))
 
 
 def _discover(root: Path, env: str) -> dict[str, Workspace]:

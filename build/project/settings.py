@@ -52,6 +52,7 @@ _REGION = matching(values.region, values.REGION, "a region such as `eu-central-1
 _ACCOUNT = matching(values.account_id, values.ACCOUNT, "12 digits")
 _BUCKET = Rule(values.bucket, words="{} … {} characters".format(*quotas.BUCKET_NAME_CHARS))
 _ARTIFACTS = "Bucket for the artifacts; left out, `<name>-<env>-artifacts-<account_id>-<region>`"
+_WATCH = "Whether `invoke watch --sync` may run what is saved here, unreleased; for envs that nobody relies on"
 _REMOTE = Rule(values.remote_store, words="`s3://bucket` or `s3://bucket/prefix`")
 _Stack = Annotated[StrictStr, Rule(values.stack, words="kebab-case")]
 _TagKey = Annotated[StrictStr, Rule(values.tag_key)]
@@ -216,6 +217,7 @@ class EnvTable(TypedDict, total=False):
         StrictStr, _ACCOUNT, Field(description="Account, required but for local; deploying to any other is refused")
     ]
     artifact_bucket: Annotated[StrictStr, _BUCKET, Field(description=_ARTIFACTS)]
+    watch: Annotated[StrictBool, Field(description=_WATCH)]
     http_api: Annotated[HttpApiTable, Field(description="What is different for the HTTP API in this env")]
     rollout: Annotated[Shifting, Field(description="How callers come to new versions here; a function may differ")]
 

@@ -60,7 +60,8 @@ def env_of(slipway: SlipwayTable, name: str, found: list[str]) -> Env | None:
     if len(bucket) > most:
         got = f"got {len(bucket)}: {bucket}; set env.{name}.artifact_bucket"
         found.append(f"{SETTINGS}: env.{name}: artifact bucket: expected at most {most} characters, {got}")
-    return Env(name=name, region=region, account_id=account_id, artifact_bucket=bucket)
+    watch = table.get("watch", False)
+    return Env(name=name, region=region, account_id=account_id, artifact_bucket=bucket, watch=watch)
 
 
 def workspace(

@@ -1,18 +1,22 @@
-"""Call a deployed function, and read what it logged."""
+"""Call a deployed function."""
 
 import base64
 import json
+import sys
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from build.errors import InputError
 from build.model import FunctionSpec
 from build.release.aws import asking
+from build.release.platform_lines import Report
+from build.release.requests import Line, Tail
 from build.release.schedule import ALIAS
 from build.results import Answer
+
+_HINT = "run `invoke status` to see what is deployed"
 
 
 def sample_events(spec: FunctionSpec) -> tuple[Path, ...]:
@@ -25,22 +29,26 @@ def sample_events(spec: FunctionSpec) -> tuple[Path, ...]:
 
 
 def read_event(spec: FunctionSpec, given: str | None) -> tuple[str, bytes]:
-    """Return name and JSON bytes of an event: a path, a name below events/, JSON itself, or the first sample.
+    """Return name and JSON bytes of an event: a path, a name below events/, ``-``, JSON itself, or the first sample.
 
     Raises InputError if it is none of these or no JSON.
     """
     samples = sample_events(spec)
     if given is None:
         name, data = (samples[0].name, samples[0].read_bytes()) if samples else ("{}", b"{}")
+    elif given == "-":
+        name, data = "stdin", sys.stdin.buffer.read()
     elif given.lstrip().startswith(("{", "[", '"')):
         name, data = "given", given.encode()
     else:
         places = (Path(given), spec.folder / "events" / given, spec.folder / "events" / f"{given}.json")
-        found = next((place for place in places if place.is_file()), None)
+        found = next((place for place in places if place.exists() and not place.is_dir()), None)  # or a pipe
         if found is None:
             raise InputError(
                 f"no event {given!r} for {spec.identity}",
-                facts=[f"expected a file, JSON, or one of: {', '.join(sample.name for sample in samples) or 'none'}"],
+                facts=[
+                    f"expected a file, `-`, JSON, or one of: {', '.join(sample.name for sample in samples) or 'none'}"
+                ],
                 hint=f"run `invoke invoke -f {spec.name}` for its first sample event",
             )
         name, data = found.name, found.read_bytes()
@@ -56,7 +64,7 @@ def read_event(spec: FunctionSpec, given: str | None) -> tuple[str, bytes]:
 def call(name: str, function_name: str, event: tuple[str, bytes], client: Any, *, qualifier: str = ALIAS) -> Answer:
     """Invoke ``function_name`` with the named ``event`` and return its answer; the function may fail, AWS must not."""
     started = time.monotonic()
-    with asking(f"invoking {function_name}:{qualifier}", hint="run `invoke status` to see what is deployed"):
+    with asking(f"invoking {function_name}:{qualifier}", hint=_HINT):
         response = client.invoke(FunctionName=function_name, Qualifier=qualifier, Payload=event[1], LogType="Tail")
         payload = response["Payload"].read().decode("utf-8", "replace")
     return Answer(
@@ -67,25 +75,27 @@ def call(name: str, function_name: str, event: tuple[str, bytes], client: Any, *
         log_tail=base64.b64decode(response.get("LogResult", "")).decode("utf-8", "replace"),
         seconds=time.monotonic() - started,
         version=response.get("ExecutedVersion", ""),
+        request_id=response["ResponseMetadata"]["RequestId"],
     )
 
 
-def follow_logs(
-    log_group: str, client: Any, *, since_s: float, follow: bool, poll_s: float = 1.0
-) -> Iterator[tuple[datetime, str]]:
-    """Yield time (UTC) and line of each event in ``log_group``, oldest first; with ``follow`` until interrupted."""
-    start_ms = int((time.time() - since_s) * 1000)
-    seen: set[str] = set()
-    while True:
-        with asking(f"reading {log_group}", hint="run `invoke status` to see what is deployed"):
-            pages = client.get_paginator("filter_log_events").paginate(logGroupName=log_group, startTime=start_ms)
-            events = [event for page in pages for event in page["events"]]
-        for event in sorted(events, key=lambda event: event["timestamp"]):
-            if event["eventId"] not in seen:
-                seen.add(event["eventId"])
-                yield datetime.fromtimestamp(event["timestamp"] / 1000, UTC), event["message"].rstrip("\n")
-        if not follow:
-            return
-        # CloudWatch may show an event some seconds late: look back a little, and know what was shown.
-        start_ms = max([start_ms, *(event["timestamp"] - 10_000 for event in events)])
-        time.sleep(poll_s)
+def send(function_name: str, event: tuple[str, bytes], client: Any, *, qualifier: str = ALIAS) -> str:
+    """Leave the named ``event`` to Lambda, which invokes ``function_name`` with it soon; return the request's id."""
+    with asking(f"invoking {function_name}:{qualifier}", hint=_HINT):
+        response = client.invoke(
+            FunctionName=function_name, Qualifier=qualifier, Payload=event[1], InvocationType="Event"
+        )
+    return str(response["ResponseMetadata"]["RequestId"])
+
+
+def tail(
+    request_id: str, found: Iterable[Sequence[Line]], say: Callable[[str], None], *, limit_s: float
+) -> Report | None:
+    """Tell the lines of a request as they come, until Lambda reports its end; None if it does not in ``limit_s``."""
+    until, lines_of = time.monotonic() + limit_s, Tail(request_id)
+    for lines in found:
+        for line in lines_of.feed(lines):
+            say(line.message)
+        if lines_of.ended or time.monotonic() >= until:
+            break
+    return lines_of.report

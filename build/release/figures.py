@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from build.release.lookup import artifacts_of
-from build.release.rows import DEPLOY, FAILED, FINISHED, RESTORE, RETURNED, ROLLBACK, UNFINISHED, Release
+from build.release.rows import DEPLOY, FAILED, FINISHED, RESTORE, RETURNED, ROLLBACK, UNFINISHED, WATCH, Release
 from build.release.verifications import Verification
 
 WEEKS = 12
@@ -150,6 +150,7 @@ def figures_of(
     rows: Sequence[Release], verifications: Sequence[Verification], *, now: datetime, since: Release | None = None
 ) -> Figures:
     """Return the figures of ``rows``, which are in the order of time; durations before and after ``since``."""
+    rows = [row for row in rows if row.kind != WATCH]
     ended = [row for row in rows if row.outcome != UNFINISHED]
     deploys = [row for row in ended if row.kind == DEPLOY]
     backward = list(_backward(rows))

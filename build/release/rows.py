@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 SCHEMA_VERSION = 2
-DEPLOY, ROLLBACK, RESTORE = "deploy", "rollback", "restore"
-UNFINISHED, FINISHED, FAILED, RETURNED = "unfinished", "finished", "failed", "returned"
+DEPLOY, ROLLBACK, RESTORE, WATCH = "deploy", "rollback", "restore", "watch"
+UNFINISHED, FINISHED, FAILED, RETURNED, DRIFTED = "unfinished", "finished", "failed", "returned", "drifted"
 SETTLED = frozenset({FINISHED, RETURNED})
 """Outcomes after which the env is what the row says."""
 

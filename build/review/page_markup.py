@@ -33,7 +33,7 @@ def joined(parts: Iterable[str], between: str = "") -> Html:
     return Html(text(between).join(part if isinstance(part, Html) else text(part) for part in parts))
 
 
-def tag(name: str, *inside: str, **attributes: str | bool) -> Html:
+def tag(name: str, /, *inside: str, **attributes: str | bool) -> Html:
     """Return an element. ``class_`` and ``data_kind`` are class and data-kind, empty attributes are left out."""
     opening = "".join(_attribute(key, value) for key, value in attributes.items() if value)
     return Html(f"<{name}{opening}>") if name == "input" else Html(f"<{name}{opening}>{joined(inside)}</{name}>")

@@ -1,9 +1,8 @@
 """Find the folders that a verb was asked for."""
 
-from dataclasses import replace
-
 from build.errors import InputError
 from build.model import FunctionSpec, Workspace
+from build.project.discovery import part_of
 from build.rules.words import did_you_mean, kebab_problem
 
 
@@ -33,8 +32,4 @@ def narrowed(workspace: Workspace, names: str) -> Workspace:
             facts=[f"no function `{name}`{did_you_mean(name, known)}" for name in unknown] or ["got none"],
             hint="run `invoke build`, which builds all there are, and shows their names",
         )
-    functions = tuple(spec for spec in workspace.functions if spec.name in wanted)
-    layers = {layer for spec in functions for layer in spec.own_layers}
-    return replace(
-        workspace, functions=functions, layers=tuple(layer for layer in workspace.layers if layer.name in layers)
-    )
+    return part_of(workspace, wanted)

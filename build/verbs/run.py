@@ -1,54 +1,19 @@
-"""Run and watch what is deployed: `invoke`, `logs`, `status`."""
+"""`status`: what runs, since when, of which release."""
 
-import re
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from build import report
-from build.errors import FindingsError, InputError
 from build.project.discovery import discover
-from build.verbs.choosing import function_named
 
 if TYPE_CHECKING:
     from build.release.rows import Release
     from build.release.status import Status
 
+_WATCHED = "runs watched code, not deployed: run `invoke deploy`"
 _TOLD_OF_LAST = ("id", "kind", "of", "outcome", "at", "ended_at", "commit", "error")
-
-
-def invoke(root: Path, env: str, function: str, event: str | None, qualifier: str) -> None:
-    """Call a function; exit code 1 when it fails."""
-    from build import pipeline
-    from build.release.calls import call, read_event
-
-    workspace = discover(root, env)
-    spec = function_named(workspace, function)
-    named_event = read_event(spec, event)
-    client = pipeline.reach(workspace).invoker()
-    answer = call(function, workspace.function_name(function), named_event, client, qualifier=qualifier)
-    sys.stderr.write(answer.log_tail)
-    sys.stdout.write(answer.payload + "\n")
-    if answer.error:
-        raise FindingsError(
-            f"{spec.identity} failed on {answer.event}: {answer.error}",
-            hint=f"run `invoke logs -f {function} --env {env}`",
-        )
-
-
-def logs(root: Path, env: str, function: str, *, since: str, follow: bool) -> None:
-    """Print a function's log lines."""
-    from build import pipeline
-    from build.release.calls import follow_logs
-
-    workspace = discover(root, env)
-    function_named(workspace, function)
-    since_s = _seconds(since)
-    client = pipeline.reach(workspace).client("logs")
-    for at, line in follow_logs(workspace.log_group(function), client, since_s=since_s, follow=follow):
-        sys.stdout.write(f"{at:%H:%M:%S.%f}"[:-3] + f"  {line}\n")
-        sys.stdout.flush()
 
 
 def status(root: Path, env: str, *, as_json: bool) -> None:
@@ -57,6 +22,7 @@ def status(root: Path, env: str, *, as_json: bool) -> None:
     from build.release.deployed import deployed
     from build.release.status import functions_of, status_of
     from build.release.strays import LOOKED_BACK
+    from build.watching.embedded import swapped_in
 
     workspace = discover(root, env)
     aws = pipeline.reach(workspace)
@@ -64,6 +30,11 @@ def status(root: Path, env: str, *, as_json: bool) -> None:
     here = [spec.name for spec in workspace.functions]
     names = {name: workspace.function_name(name) for name in functions_of(rows, here)}
     found = status_of(rows, here, deployed(names, aws.client("lambda")))
+    if workspace.env.is_local:
+        watched = swapped_in(workspace)
+        found = tuple(
+            replace(each, otherwise=(*each.otherwise, _WATCHED)) if each.name in watched else each for each in found
+        )
     last = rows[-1] if rows else None
     if as_json:
         newest = {key: getattr(last, key) for key in _TOLD_OF_LAST} | {"by": asdict(last.by)} if last else None
@@ -103,15 +74,3 @@ def _release_words(each: "Status") -> str:
         return ""
     again = f", again by {each.by}" if each.by not in {"", each.release} else ""
     return f"{each.release}{' or before' if each.is_older else ''}{again}"
-
-
-def _seconds(text: str) -> float:
-    """Return seconds of ``30`` (minutes), ``90s``, ``10m`` or ``2h``."""
-    match = re.fullmatch(r"(\d+)([smh]?)", text)
-    if not match:
-        raise InputError(
-            f"no stretch of time: {text!r}",
-            facts=["expected minutes, or a number with s, m or h: 30, 90s, 2h"],
-            hint="run `invoke logs -f NAME --since 10m`",
-        )
-    return float(match[1]) * {"s": 1, "m": 60, "": 60, "h": 3600}[match[2]]

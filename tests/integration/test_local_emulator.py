@@ -3,9 +3,7 @@
 import base64
 import json
 import os
-import platform
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -13,29 +11,28 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-import zipfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from filelock import FileLock
 
+from benchmarks import rie
+from benchmarks.rie import PATH
 from build.errors import InputError
-from build.local import emulator, runtime_bundle, sandbox
+from build.local import emulator, sandbox
 from build.local.connections import RequestHandler
 from build.local.emulator import Emulator
 from build.local.execution import Deployment, Pool
 from build.model import Runtime
-from build.project.interpreters import interpreter_of
 from tests import containers
 from tests.checkout import ROOT, Checkout, make_checkout, wait_for
 
 pytestmark = pytest.mark.slow
 
 PY313 = Runtime(13)
-PATH = "/2015-03-31/functions/function/invocations"
 APP = """
 import os, sys, time
 
@@ -91,7 +88,13 @@ class Served(NamedTuple):
     port: int
 
     def ask(
-        self, event: object = None, *, path: str = PATH, method: str = "POST", data: bytes | None = None, **headers: str
+        self,
+        event: object = None,
+        *,
+        path: str = PATH,
+        method: str = "POST",
+        data: bytes | None = None,
+        **headers: str,
     ) -> Answer:
         body = json.dumps(event).encode() if data is None else data
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -154,73 +157,17 @@ def ours(emulate: Any) -> Served:
 
 
 @pytest.fixture(scope="module")
-def real_emulator() -> Path:
-    """AWS's binary, out of a wheel that has it."""
-    name = f"aws-lambda-rie-{'arm64' if platform.machine() in {'arm64', 'aarch64'} else 'x86_64'}"
-    place = ROOT / ".artifacts/tools" / name
-    place.parent.mkdir(parents=True, exist_ok=True)
-    if sys.platform != "linux":
-        pytest.skip("the emulator is a program for Linux")
-    with FileLock(f"{place}.lock"):
-        if not place.is_file():
-            draft = place.with_suffix(".draft")
-            shutil.rmtree(draft, ignore_errors=True)
-            download = [
-                sys.executable,
-                "-m",
-                "pip",
-                "download",
-                "--quiet",
-                "--no-deps",
-                "--dest",
-                str(draft),
-                "aws-sam-cli",
-            ]
-            if subprocess.run(download, capture_output=True, check=False).returncode:
-                pytest.skip("aws-sam-cli, which holds the emulator, cannot be downloaded")
-            (wheel,) = draft.glob("*.whl")
-            with zipfile.ZipFile(wheel) as archive:
-                (draft / name).write_bytes(archive.read(f"samcli/local/rapid/{name}"))
-            (draft / name).chmod(0o755)
-            (draft / name).rename(place)
-            shutil.rmtree(draft)
-    return place
-
-
-@pytest.fixture(scope="module")
-def real(real_emulator: Path, task_root: Path) -> Iterator[Any]:
+def real(task_root: Path) -> Iterator[Any]:
     """Give a function that serves a handler as AWS's emulator does."""
-    processes = []
-    bundle = runtime_bundle.ensure(ROOT, PY313)
+    emulator = rie.program(ROOT / ".artifacts/tools")
+    if emulator is None:
+        pytest.skip("aws-sam-cli, which holds the emulator, cannot be downloaded, or its program cannot run here")
+    with ExitStack() as stack:
 
-    def serve(handler: str = "app.handler") -> Served:
-        port, api = free_port(), free_port()
-        addresses = [
-            "--runtime-interface-emulator-address",
-            f"127.0.0.1:{port}",
-            "--runtime-api-address",
-            f"127.0.0.1:{api}",
-        ]
-        process = subprocess.Popen(
-            [real_emulator, *addresses, interpreter_of(PY313), "-m", "awslambdaric", handler],
-            cwd=task_root,
-            env={
-                "PATH": "/usr/bin:/bin",
-                "LAMBDA_TASK_ROOT": str(task_root),
-                "PYTHONPATH": f"{task_root}:{bundle}",
-                "AWS_LAMBDA_FUNCTION_TIMEOUT": "1",
-            },
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        processes.append(process)
-        wait_for(lambda: listens(port))
-        return Served(port)
+        def serve(handler: str = "app.handler") -> Served:
+            return Served(stack.enter_context(rie.serving(emulator, ROOT, PY313, task_root, handler=handler)))
 
-    yield serve
-    for process in processes:
-        process.kill()
-        process.wait()
+        yield serve
 
 
 @pytest.fixture(scope="module")

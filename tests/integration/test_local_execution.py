@@ -145,6 +145,44 @@ def test_after_recycling_the_next_invoke_is_cold(boxed, make_pool):
     assert answer["count"] == 1
 
 
+def test_an_environment_that_was_started_ahead_is_warm_for_its_first_event(boxed, make_pool):
+    pool = make_pool()
+    started = pool.warm().result()
+    assert (started.error, started.ms > 0) == ("", True)
+    assert "INIT_START" in started.log
+    (pid,) = pool.pids
+    outcome, answer = invoke(pool)
+    assert not outcome.cold
+    assert answer["count"] == 1
+    assert pool.pids == (pid,)
+
+
+def test_one_that_does_not_start_says_why_and_is_tried_again_with_the_next_event(boxed, make_pool):
+    pool = make_pool("print('here')\nraise OSError('at import')")
+    started = pool.warm().result()
+    assert json.loads(started.error)["errorMessage"] == "at import"
+    assert "here" in started.log.splitlines()
+    assert pool.pids == ()
+    outcome, _ = invoke(pool)
+    assert outcome.cold
+
+
+def test_one_that_was_started_ahead_for_a_retired_pool_ends(boxed, make_pool):
+    pool = make_pool()
+    pool.retire()
+    assert pool.warm().result().error == ""
+    assert pool.pids == ()
+
+
+def test_the_first_event_waits_for_the_one_that_starts_and_others_do_not(boxed, make_pool):
+    pool = make_pool(f"import time\ntime.sleep(1)\n{APP}")
+    ahead = pool.warm()
+    assert pool.warm() is ahead
+    with ThreadPoolExecutor(2) as threads:
+        outcomes = list(threads.map(lambda _: invoke(pool)[0], range(2)))
+    assert sorted(outcome.cold for outcome in outcomes) == [False, True]
+
+
 def test_the_log_tail_tells_the_whole_story_of_a_cold_start(boxed, make_pool):
     outcome, _ = invoke(make_pool(), {"a": 1})
     lines = outcome.log_tail.splitlines()

@@ -1,11 +1,13 @@
 """Each mend twice: plain moto still has the defect (else the mend is to go), and mended moto has not."""
 
 import base64
+import gc
 import hashlib
 import io
 import json
 import threading
 import time
+import weakref
 import zipfile
 from typing import Any
 
@@ -457,6 +459,21 @@ def test_an_object_that_is_written_over_is_read_to_its_end(client, is_mended):
         assert value == b"old"
     else:
         still_broken(value is None, "let_objects_be_read_to_their_end")
+
+
+def test_an_object_that_is_deleted_is_let_go_of(client, is_mended):
+    from moto.s3.models import s3_backends
+
+    s3 = client("s3")
+    s3.create_bucket(Bucket="bucket")
+    s3.put_object(Bucket="bucket", Key="artifact", Body=b"PK")
+    held = weakref.ref(s3_backends[ACCOUNT]["aws"].get_object("bucket", "artifact"))
+    s3.delete_object(Bucket="bucket", Key="artifact")
+    gc.collect()
+    if is_mended:
+        assert held() is None
+    else:
+        still_broken(held() is not None, "let_go_of_what_is_gone")
 
 
 def test_without_mends_moto_cannot_run_code_without_docker(function, is_mended):

@@ -305,3 +305,17 @@ def test_a_scalable_target_has_tags_that_can_be_changed(moto):
         scaling.tag_resource(ResourceARN=made["ScalableTargetARN"], Tags={"env": "local"})
         scaling.untag_resource(ResourceARN=made["ScalableTargetARN"], TagKeys=["team"])
         assert told() == {"env": "local"}
+
+
+def test_a_schedule_is_updated_as_a_whole(moto):
+    scheduler = moto.client("scheduler")
+    role = "arn:aws:iam::123456789012:role/schedule"
+    settings = {"Name": "once", "ScheduleExpression": "rate(1 day)", "FlexibleTimeWindow": {"Mode": "OFF"}}
+    settings["Target"] = {"Arn": QUEUE, "RoleArn": role}
+    scheduler.create_schedule(**settings)
+    scheduler.update_schedule(**settings, ActionAfterCompletion="DELETE")
+    moto.compare(
+        ["ENABLED", "DELETE"],
+        lambda: [scheduler.get_schedule(Name="once").get(name) for name in ("State", "ActionAfterCompletion")],
+        "update_whole_schedules",
+    )

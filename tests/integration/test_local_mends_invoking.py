@@ -94,27 +94,142 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     cloud.stop(root)
 
 
-def subscribe(local: Local, topic: str, function: str) -> str:
+def subscribe(local: Local, topic: str, function: str, **attributes: str) -> tuple[str, str]:
+    """Subscribe a function to a topic that is made; return the ARNs of both."""
     sns = local.client("sns")
     arn: str = sns.create_topic(Name=topic)["TopicArn"]
-    sns.subscribe(TopicArn=arn, Protocol="lambda", Endpoint=ARN.format(function))
-    return arn
+    endpoint = ARN.format(function)
+    made = sns.subscribe(TopicArn=arn, Protocol="lambda", Endpoint=endpoint, Attributes=attributes)
+    return arn, made["SubscriptionArn"]
 
 
-def test_a_message_of_a_topic_reaches_its_function(local):
-    arn = subscribe(local, "prices", "told")
-    local.client("sns").publish(TopicArn=arn, Message="dearer", Subject="prices")
-    assert local.event()["Records"][0]["Sns"]["Message"] == "dearer"
+def test_a_message_of_a_topic_reaches_its_function_as_aws_documents_it(local):
+    arn, subscription = subscribe(local, "prices", "told")
+    attributes = {
+        "kind": {"DataType": "String", "StringValue": "price"},
+        "amount": {"DataType": "Number", "StringValue": "1.50"},
+        "picture": {"DataType": "Binary", "BinaryValue": b"\x00"},
+    }
+    sns = local.client("sns")
+    published = sns.publish(TopicArn=arn, Message="dearer", Subject="prices", MessageAttributes=attributes)
+    (record,) = local.event()["Records"]
+    notification = record.pop("Sns")
+    assert record == {"EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": subscription}
+    assert notification.pop("Timestamp").endswith("Z")
+    assert notification.pop("SigningCertUrl").startswith("https://sns.us-east-1.amazonaws.com/")
+    assert notification == {
+        "Type": "Notification",
+        "MessageId": published["MessageId"],
+        "TopicArn": arn,
+        "Subject": "prices",
+        "Message": "dearer",
+        "SignatureVersion": "1",
+        "Signature": "EXAMPLE",
+        "UnsubscribeUrl": f"https://sns.us-east-1.amazonaws.com/?Action=Unsubscribe&SubscriptionArn={subscription}",
+        "MessageAttributes": {
+            "kind": {"Type": "String", "Value": "price"},
+            "amount": {"Type": "Number", "Value": "1.50"},
+            "picture": {"Type": "Binary", "Value": "AA=="},
+        },
+    }
+    sns.publish(TopicArn=arn, Message=json.dumps({"default": "all", "lambda": "functions"}), MessageStructure="json")
+    notification = local.event()["Records"][0]["Sns"]
+    assert (notification["Message"], notification["Subject"], notification["MessageAttributes"]) == (
+        "functions",
+        None,
+        {},
+    )
 
 
-def test_an_object_of_a_bucket_reaches_its_function(local):
+@pytest.mark.parametrize(
+    ("scope", "policy"),
+    [
+        ("MessageAttributes", {"kind": ["price", {"prefix": "off"}], "amount": [{"numeric": [">", 1]}]}),
+        ("MessageBody", {"price": {"kind": ["price"], "amount": [{"numeric": [">", 1, "<=", 2]}]}}),
+    ],
+)
+def test_a_subscription_lets_through_what_its_filter_fits(local, scope, policy):
+    arn, _ = subscribe(local, f"filtered-{scope}", "told", FilterPolicy=json.dumps(policy), FilterPolicyScope=scope)
+    for kind, amount in (("price", 1), ("stock", 2), ("price", 2)):
+        local.client("sns").publish(
+            TopicArn=arn,
+            Message=json.dumps({"price": {"kind": kind, "amount": amount}}),
+            MessageAttributes={
+                "kind": {"DataType": "String", "StringValue": kind},
+                "amount": {"DataType": "Number", "StringValue": str(amount)},
+            },
+        )
+    assert json.loads(local.event()["Records"][0]["Sns"]["Message"]) == {"price": {"kind": "price", "amount": 2}}
+    assert local.events() == []
+
+
+def notify(local: Local, bucket: str, *events: str, **rules: str) -> Any:
+    """Make a bucket that tells of ``events``, where prefix and suffix fit; return S3's client."""
     s3 = local.client("s3")
-    s3.create_bucket(Bucket="uploads")
-    notification = {"LambdaFunctionArn": ARN.format("told"), "Events": ["s3:ObjectCreated:*"]}
+    s3.create_bucket(Bucket=bucket)
+    notification: dict[str, Any] = {"Id": "uploads", "LambdaFunctionArn": ARN.format("told"), "Events": list(events)}
+    if rules:
+        filters = [{"Name": name, "Value": value} for name, value in rules.items()]
+        notification["Filter"] = {"Key": {"FilterRules": filters}}
     configuration = {"LambdaFunctionConfigurations": [notification]}
-    s3.put_bucket_notification_configuration(Bucket="uploads", NotificationConfiguration=configuration)
-    s3.put_object(Bucket="uploads", Key="a.csv", Body=b"1")
-    assert local.event()["Records"][0]["s3"]["object"]["key"] == "a.csv"
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=configuration)
+    return s3
+
+
+def test_an_object_of_a_bucket_reaches_its_function_as_aws_documents_it(local):
+    s3 = notify(local, "uploads", "s3:ObjectCreated:*", "s3:ObjectRemoved:*")
+    s3.put_object(Bucket="uploads", Key="new/a ü+.csv", Body=b"1")
+    (record,) = local.event()["Records"]
+    assert record.pop("eventTime").endswith("Z")
+    assert set(record.pop("responseElements")) == {"x-amz-request-id", "x-amz-id-2"}
+    created = record["s3"]["object"].pop("sequencer")
+    assert record == {
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "awsRegion": "us-east-1",
+        "eventName": "ObjectCreated:Put",
+        "userIdentity": {"principalId": "AWS:123456789012"},
+        "requestParameters": {"sourceIPAddress": "127.0.0.1"},
+        "s3": {
+            "s3SchemaVersion": "1.0",
+            "configurationId": "uploads",
+            "bucket": {
+                "name": "uploads",
+                "ownerIdentity": {"principalId": "123456789012"},
+                "arn": "arn:aws:s3:::uploads",
+            },
+            "object": {"key": "new/a+%C3%BC%2B.csv", "size": 1, "eTag": "c4ca4238a0b923820dcc509a6f75849b"},
+        },
+    }
+    s3.delete_object(Bucket="uploads", Key="new/a ü+.csv")
+    (record,) = local.event()["Records"]
+    assert record["eventName"] == "ObjectRemoved:Delete"
+    assert set(record["s3"]["object"]) == {"key", "sequencer"}
+    assert record["s3"]["object"]["sequencer"] > created
+
+
+def test_versions_and_delete_markers_are_told_with_their_ids(local):
+    s3 = notify(local, "versions", "s3:ObjectCreated:*", "s3:ObjectRemoved:*")
+    s3.put_bucket_versioning(Bucket="versions", VersioningConfiguration={"Status": "Enabled"})
+    version = s3.put_object(Bucket="versions", Key="a", Body=b"1")["VersionId"]
+    assert local.event()["Records"][0]["s3"]["object"]["versionId"] == version
+    marker = s3.delete_object(Bucket="versions", Key="a")["VersionId"]
+    told = local.event()["Records"][0]
+    assert (told["eventName"], told["s3"]["object"]["versionId"]) == ("ObjectRemoved:DeleteMarkerCreated", marker)
+    s3.delete_object(Bucket="versions", Key="a", VersionId=version)
+    told = local.event()["Records"][0]
+    assert (told["eventName"], told["s3"]["object"]["versionId"]) == ("ObjectRemoved:Delete", version)
+
+
+@pytest.mark.parametrize("rules", [{"prefix": "in/"}, {"suffix": ".csv"}, {"prefix": "in/", "suffix": ".csv"}])
+def test_a_bucket_tells_of_keys_that_fit_alone(local, rules):
+    bucket = f"rules-{'-'.join(rules)}"
+    s3 = notify(local, bucket, "s3:ObjectCreated:Put", **rules)
+    for key in ("out/b.txt", "in/b.csv"):
+        s3.put_object(Bucket=bucket, Key=key, Body=b"1")
+    s3.copy_object(Bucket=bucket, Key="in/copy.csv", CopySource={"Bucket": bucket, "Key": "in/b.csv"})
+    assert local.event()["Records"][0]["s3"]["object"]["key"] == "in/b.csv"
+    assert local.events() == []
 
 
 def rule(local: Local, name: str, function: str, state: str = "ENABLED") -> None:
@@ -138,30 +253,10 @@ def test_an_event_that_fits_an_enabled_rule_reaches_its_function(local):
 
 
 def test_who_sends_something_to_a_function_that_is_gone_is_not_told(local):
-    arn = subscribe(local, "farewells", "gone")
+    arn, _ = subscribe(local, "farewells", "gone")
     rule(local, "farewells", "gone")
     local.client("lambda").delete_function(FunctionName="gone")
     local.client("sns").publish(TopicArn=arn, Message="anybody?")
     assert put_event(local, "farewells") == 0
-    assert local.logged("gone: a message of a topic was dropped")
     assert local.logged("gone:live: an event was dropped")
-
-
-def test_a_stream_is_written_to_and_the_log_says_that_nothing_reads_it(local):
-    kinesis, functions = local.client("kinesis"), local.client("lambda")
-    kinesis.create_stream(StreamName="clicks", ShardCount=1)
-    table = local.client("dynamodb").create_table(
-        TableName="stock",
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
-    )["TableDescription"]
-    for arn in ("arn:aws:kinesis:us-east-1:123456789012:stream/clicks", table["LatestStreamArn"]):
-        functions.create_event_source_mapping(
-            EventSourceArn=arn, FunctionName=ARN.format("told"), StartingPosition="LATEST"
-        )
-    kinesis.put_record(StreamName="clicks", Data=b"{}", PartitionKey="1")
-    local.client("dynamodb").put_item(TableName="stock", Item={"id": {"S": "1"}})
-    assert local.logged("told:live: streams are not read yet")
-    assert local.events() == []
+    assert local.logged("gone:live was given up")

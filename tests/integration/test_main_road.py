@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import subprocess
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -20,6 +22,8 @@ from shared import NAME
 def handler(event, context):
     for record in event.get("Records", []):
         print("from the queue:", record["body"])
+    if "at" in event:
+        print("by the clock:", event["at"])
     if event.get("fail"):
         raise ValueError("asked to fail")
     return {"material": teapot.MATERIAL, "shared": NAME, "version": context.function_version}
@@ -31,6 +35,11 @@ layers = ["pots"]
 route = "GET /tea"
 [[triggers.queue]]
 name = "orders"
+[[triggers.schedule]]
+name = "nightly"
+expression = "cron(0 3 * * ? *)"
+timezone = "Europe/Berlin"
+input = { at = "<aws.scheduler.scheduled-time>" }
 [[permissions]]
 actions = ["sts:GetCallerIdentity"]
 resources = ["*"]
@@ -120,6 +129,16 @@ def test_a_message_in_the_queue_reaches_the_function(checkout, first):
     url = sqs.get_queue_url(QueueName="slipway-local-pourer-orders")["QueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody="one pot please")
     wait_for(lambda: "from the queue: one pot please" in checkout.run("logs", "-f", "pourer", "--since", "1h").stdout)
+
+
+def test_a_schedule_fires_when_the_clock_is_advanced(checkout, first):
+    (coming,) = checkout.json("local.clock")["next"]
+    at = datetime.fromisoformat(coming["at"]).astimezone(ZoneInfo("Europe/Berlin"))
+    assert (coming["name"], at.hour) == ("slipway-local-pourer-nightly", 3)
+    assert "slipway-local-pourer:live" in checkout.run("local.clock", "--advance", "1d").stdout
+    said = f"by the clock: {coming['at']}"
+    wait_for(lambda: said in checkout.run("logs", "-f", "pourer", "--since", "1h").stdout)
+    assert "expected 90s, 90m, 2h or 3d" in checkout.run("local.clock", "--advance", "soon", code=2).stderr
 
 
 def test_curl_is_answered_where_the_deploy_says(checkout, first):

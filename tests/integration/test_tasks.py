@@ -31,4 +31,4 @@ def test_a_designed_error_ends_in_its_own_words_and_exit_code():
 
 def test_local_status_is_json_for_programs():
     told = json.loads(run("local.status", "--json").stdout)
-    assert set(told) == {"endpoint", "pid", "log", "registry", "entries"}
+    assert set(told) == {"endpoint", "pid", "log", "registry", "kept", "watched", "entries"}

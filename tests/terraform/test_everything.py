@@ -331,7 +331,7 @@ def sources(checkout: Checkout) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     checkout = make_checkout(tmp_path_factory.mktemp("clone"))
-    checkout.run("local.start")
+    checkout.run("local.start", "--persist")
     made = {**network(checkout), **keys(checkout), **sources(checkout)}
     files = {"slipway.toml": SLIPWAY, "layers/own/layer.toml": LAYER, "terraform/envs/local.tfvars": OPERATIONS}
     for name, settings in FUNCTIONS.items():
@@ -341,7 +341,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     for path, text in files.items():
         checkout.write(path, Template(text).substitute(made))
     yield checkout
-    checkout.close()
+    checkout.run("local.stop", "--discard")
 
 
 @pytest.fixture(scope="module")
@@ -389,6 +389,12 @@ def test_no_kind_of_resource_is_left_out(deployed):
 
 
 def test_a_plan_after_it_is_empty(deployed):
+    assert NOTHING in deployed.run("plan").stderr
+
+
+def test_it_is_empty_after_a_restart_as_well(deployed):
+    deployed.run("local.stop")
+    assert "not restored" not in deployed.run("local.start").stderr
     assert NOTHING in deployed.run("plan").stderr
 
 

@@ -504,7 +504,7 @@ def test_a_state_lock_of_the_embedded_cloud_is_freed_without_touching_aws(local,
     scripted.answer("plan", LOCKED, code=1)
     with pytest.raises(ToolError) as raised:
         adapter(local, scripted, env="local").plan(local / "handoff.tfvars.json")
-    assert raised.value.hint.endswith("`invoke local.stop`")
+    assert raised.value.hint.endswith("`invoke local.stop --discard`")
     assert "force-unlock" not in str(raised.value)
     assert scripted.commands == ["init", "plan"], "it is somebody else's"
 

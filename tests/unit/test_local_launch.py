@@ -4,7 +4,7 @@ import pytest
 
 from build.errors import ToolError
 from build.local import launch, machine, runtime_bundle, sandbox
-from build.local.deployment import Container, Deployment
+from build.local.deployment import Container, Deployment, Tool
 from build.model import Runtime
 
 ROOT = Path("/a repository")
@@ -91,6 +91,15 @@ def test_a_python_that_cannot_be_moved_runs_where_it_is(launched, monkeypatch):
     _, note, started = launched()
     assert note.startswith("it is part of something larger: ")
     assert not started.boxed
+
+
+def test_a_tool_runs_in_place_of_the_bootstrap_and_sees_its_folder_beside_the_function(launched):
+    tool = Tool(program="print()", options=("-X", "utf8"), folder=Path("/tools"))
+    *_, boxed = launched(tool=tool)
+    assert ("/tools", "/var/tool") in binds(boxed.argv)
+    assert boxed.argv[-6:] == ["/var/lang/bin/python3.13", "-X", "utf8", "-c", "print()", "/var/tool"]
+    *_, bare = launched(problem="no sandbox", tool=tool)
+    assert bare.argv[3:8] == ["-X", "utf8", "-c", "print()", "/tools"]
 
 
 def test_an_image_brings_all_it_needs(launched):

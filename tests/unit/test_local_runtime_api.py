@@ -32,7 +32,7 @@ def test_a_response_has_its_length():
 
 def test_a_client_is_answered_over_a_real_connection():
     with selectors.DefaultSelector() as selector:
-        api = RuntimeApi(selector)
+        api = RuntimeApi(selector, {})
         answers = []
 
         def ask():
@@ -57,6 +57,6 @@ def test_a_client_is_answered_over_a_real_connection():
 
 def test_it_listens_on_loopback_only():
     with selectors.DefaultSelector() as selector:
-        api = RuntimeApi(selector)
+        api = RuntimeApi(selector, {})
         assert api.address.startswith("127.0.0.1:")
         api.close()

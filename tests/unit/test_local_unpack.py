@@ -93,3 +93,43 @@ def test_what_nobody_used_for_a_week_is_removed(tmp_path):
     unpack.prune(tmp_path)
     assert not old.exists()
     assert new.exists()
+
+
+def test_what_earlier_code_has_already_is_linked_and_the_rest_written(tmp_path):
+    tool = ("bin/tool", "#!", stat.S_IFREG | 0o755)
+    before = archive(("lib/big.py", "x" * 5000), ("app.py", "old"), ("mode.py", ""), ("gone.py", ""), tool)
+    after = archive(("lib/big.py", "x" * 5000), ("app.py", "new"), ("mode.py", "", stat.S_IFREG | 0o755), tool)
+    old, new = unpack.task_root(tmp_path, before), unpack.task_root(tmp_path, after, like=before)
+    assert [(new / name).samefile(old / name) for name in ("lib/big.py", "bin/tool", "app.py", "mode.py")] == [
+        *(True, True),
+        *(False, False),
+    ]
+    assert ((new / "app.py").read_text(), (old / "app.py").read_text()) == ("new", "old")
+    assert os.access(new / "mode.py", os.X_OK)
+    assert not (new / "gone.py").exists()
+
+
+def test_earlier_code_that_is_not_unpacked_or_gone_in_part_does_no_harm(tmp_path):
+    before, after = archive(("a.py", "1"), ("b.py", "2")), archive(("a.py", "1"), ("b.py", "2"), ("c.py", "3"))
+    assert (unpack.task_root(tmp_path, after, like=before) / "a.py").read_text() == "1"
+    (unpack.task_root(tmp_path, before) / "a.py").unlink()
+    third = archive(("a.py", "1"), ("d.py", "4"))
+    assert (unpack.task_root(tmp_path, third, like=before) / "a.py").read_text() == "1"
+
+
+def test_layers_are_linked_to_what_they_were_merged_to_before(tmp_path):
+    low, high = archive(("python/a.py", "low"), ("python/b.py", "low")), archive(("python/a.py", "high"))
+    higher = archive(("python/a.py", "higher"))
+    before = unpack.opt(tmp_path, [low, high])
+    after = unpack.opt(tmp_path, [low, higher], like=[low, high])
+    assert before
+    assert after
+    assert (after / "python/b.py").samefile(before / "python/b.py")
+    assert [(each / "python/a.py").read_text() for each in (before, after)] == ["high", "higher"]
+
+
+def test_a_zip_on_disk_is_unpacked_from_there(tmp_path):
+    code = archive(("app.py", "x = 1"))
+    place = tmp_path / "code.zip"
+    place.write_bytes(code.data)
+    assert (unpack.task_root(tmp_path, unpack.Archive(code.digest, place)) / "app.py").read_text() == "x = 1"

@@ -6,7 +6,7 @@ import pytest
 from build import process
 from build.errors import InputError
 from build.model import Architecture, Runtime
-from build.project.discovery import discover
+from build.project.discovery import discover, discover_all
 from build.project.profiles import host_architecture
 from tests.builders import write_files
 
@@ -69,6 +69,11 @@ def test_local_is_built_in_and_may_be_overridden_in_part(tmp_path):
     env = discover(repository(tmp_path, slipway=f'{SLIPWAY}[env.local]\nregion = "eu-west-1"'), "local").env
     assert (env.region, env.account_id, env.is_local) == ("eu-west-1", "123456789012", True)
     assert env.artifact_bucket == "acme-local-artifacts-123456789012-eu-west-1"
+
+
+def test_an_env_is_watched_only_if_it_says_so(tmp_path):
+    root = repository(tmp_path, slipway=f"{SLIPWAY}watch = true\n")
+    assert [each.env.name for each in discover_all(root) if each.env.watch] == ["prod"]
 
 
 def test_a_repository_on_github_is_known_when_it_is_named(tmp_path):

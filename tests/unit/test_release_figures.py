@@ -9,7 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from build.release.figures import DEFINITIONS, WEEKS, Share, figures_of, in_order, spoken
-from build.release.rows import DEPLOY, FAILED, FINISHED, RESTORE, RETURNED, ROLLBACK, UNFINISHED, Release
+from build.release.rows import (
+    DEPLOY,
+    DRIFTED,
+    FAILED,
+    FINISHED,
+    RESTORE,
+    RETURNED,
+    ROLLBACK,
+    UNFINISHED,
+    WATCH,
+    Release,
+)
 from build.release.verifications import Verification
 from tests.releases import BEGIN, live, old_row, recorded, timed
 
@@ -28,6 +39,11 @@ def back(number, *, day, of, took_s=3, kind=ROLLBACK, was="2", now="1", **given)
 def ended(*rows):
     """Return what ended which incident."""
     return {each.release: (each.restored_by, each.seconds) for each in figures(*rows).incidents}
+
+
+def test_a_watch_is_no_release():
+    watched = timed(3, day=1.5, kind=WATCH, outcome=DRIFTED, error="watched: orders at version 3", **live("2", "3"))
+    assert figures(GOOD, BAD, watched) == figures(GOOD, BAD)
 
 
 class TestIncidents:

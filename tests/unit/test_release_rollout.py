@@ -38,7 +38,8 @@ class Invoker:
         self._payload = payload
 
     def invoke(self, **_):
-        return {"Payload": io.BytesIO(self._payload), "ExecutedVersion": "2"}
+        told = {"ExecutedVersion": "2", "ResponseMetadata": {"RequestId": "1"}}
+        return {"Payload": io.BytesIO(self._payload), **told}
 
 
 def rolled_out(answer, after=()):

@@ -235,6 +235,7 @@ class TestSmokeEvents:
                 return {
                     "Payload": io.BytesIO(b'{"errorMessage": "boom"}' if failed else payload),
                     "ExecutedVersion": version,
+                    "ResponseMetadata": {"RequestId": "1"},
                     "LogResult": base64.b64encode(log).decode(),
                     **({"FunctionError": "Unhandled"} if failed else {}),
                 }

@@ -12,6 +12,11 @@ import site
 import sys
 
 _PR_SET_PDEATHSIG = 1
+_HIDDEN = frozenset(
+    "AWS_EXECUTION_ENV AWS_LAMBDA_LOG_GROUP_NAME AWS_LAMBDA_LOG_STREAM_NAME AWS_XRAY_CONTEXT_MISSING "
+    "AWS_XRAY_DAEMON_ADDRESS LAMBDA_RUNTIME_DIR LAMBDA_TASK_ROOT _HANDLER".split()
+)
+"""Variables that extensions do not see."""
 
 
 def _die_with(parent: int) -> None:
@@ -56,18 +61,69 @@ def prepare(parent: int | None, opt: str) -> None:
         _use_portable_client()
 
 
-def main() -> None:
-    """Serve events until the cloud ends this process."""
-    prepare(*((int(sys.argv[1]), sys.argv[2]) if len(sys.argv) > 1 else (None, "/opt")))
+def arguments(given: list[str]) -> tuple[int | None, str]:
+    """Return what `prepare` is to be told, of what was ``given`` with the command."""
+    return (int(given[0]), given[1]) if given else (None, "/opt")
+
+
+def start_extensions(opt: str) -> None:
+    """Start what layers have in ``extensions/``, and wait until each has registered: then the function is loaded.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html. They end when this process does.
+    """
+    folder = f"{opt}/extensions"
+    if not opt or not os.path.isdir(folder):  # noqa: PTH112
+        return
+    import http.client
+    import json
+    import subprocess
+    import time
+    from functools import partial
+
+    api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    seen = {name: value for name, value in os.environ.items() if name not in _HIDDEN}
+    tied, waiting = partial(_die_with, os.getpid()), {}  # there is no other thread yet
+    for name in sorted(os.listdir(folder)):  # noqa: PTH208
+        path = f"{folder}/{name}"
+        if os.path.isfile(path):  # noqa: PTH113
+            try:
+                waiting[name] = subprocess.Popen([path], env=seen, stdin=-3, preexec_fn=tied)  # noqa: PLW1509
+            except OSError as why:
+                _give_up("Extension.LaunchError", f"Error: {name}: {why.strerror}")
+    while waiting:
+        api.request("GET", "/slipway/extensions")
+        for name in json.loads(api.getresponse().read()):
+            waiting.pop(name, None)
+        for name, process in waiting.items():
+            if process.poll() is not None:
+                _give_up("Extension.Crash", f"Error: {name}: exit code {process.returncode}")
+        time.sleep(0.005)
+    api.close()
+
+
+def _give_up(kind: str, message: str) -> None:
+    """Report that initialisation has failed, and end."""
+    import http.client
+    import json
+
+    api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    body = json.dumps({"errorMessage": message, "errorType": kind})
+    api.request("POST", "/2018-06-01/runtime/init/error", body, {"Lambda-Runtime-Function-Error-Type": kind})
+    api.getresponse().read()
+    os._exit(1)
+
+
+def serve() -> None:
+    """Take events until the cloud ends this process, which was prepared."""
     site.setquit()  # exit() and help(), which -S leaves out
     site.sethelper()
     # A frame of awslambdaric's own format can stand between lines of text (see function_logs.Splitter), so log records
     # of several lines stay whole, as on Lambda.
     os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(os.dup(1))
     sys.argv = [sys.argv[0], os.environ["_HANDLER"]]
-    from awslambdaric.__main__ import main as serve  # type: ignore[import-not-found,unused-ignore]
+    from awslambdaric.__main__ import main  # type: ignore[import-not-found,unused-ignore]
 
-    serve(sys.argv)
+    main(sys.argv)
 
 
 def _use_portable_client() -> None:
@@ -83,4 +139,7 @@ def _use_portable_client() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    told = arguments(sys.argv[1:])
+    prepare(*told)
+    start_extensions(told[1])
+    serve()

@@ -1,6 +1,5 @@
-"""What moto itself would call functions for, in Docker: here it runs as everything does, or is left alone."""
+"""What moto itself would call functions for, in Docker: here it runs as everything does, with events like AWS's."""
 
-import copy
 import json
 import sys
 import uuid
@@ -10,17 +9,20 @@ from typing import Any
 
 from build.local.function_names import FunctionName
 from build.local.invoker import Invoker
-from build.local.patching import Undo, replace
+from build.local.patching import Undo, replace, then
+from build.local.sources import notices
+from build.local.sources.filters import patterns_of
+from build.local.sources.shards import starts
 
 _HandOver = Callable[[str, Any], None]
 
 
 @contextmanager
-def invoking(invoker: Invoker, wake: Callable[[], None]) -> Iterator[None]:
+def invoking(invoker: Invoker, wake_queues: Callable[[], None], wake_streams: Callable[[], None]) -> Iterator[None]:
     """Route what moto's services call functions for to ``invoker``, as events that nobody waits for.
 
-    The Invoke API itself is answered by `build.local.front`. Queues are read by `build.local.sources.queues`: ``wake``
-    is called when a queue or a mapping changes. Streams are not read yet, and the log says so.
+    The Invoke API itself is answered by `build.local.front`. Who reads queues and streams (`build.local.sources.queues`
+    and `streams`) is woken when one of them changes, or a mapping. Rules are mended in `build.local.sources.rules`.
     """
 
     def hand_over(arn: str, event: Any) -> None:
@@ -32,7 +34,13 @@ def invoking(invoker: Invoker, wake: Callable[[], None]) -> Iterator[None]:
         except Exception as why:  # on AWS whoever caused the event is not told, either
             sys.stderr.write(f"{arn}: an event was dropped\n{why}\n")
 
-    mends = (_queues(wake), _topics(hand_over), _rules(hand_over), _notifications(hand_over), _streams())
+    mends = (
+        _mappings(wake_queues, wake_streams),
+        _queues(wake_queues),
+        _streams(wake_streams),
+        _topics(hand_over),
+        _notifications(hand_over),
+    )
     with ExitStack() as stack:
         for mend in mends:
             for undo in mend:
@@ -40,38 +48,77 @@ def invoking(invoker: Invoker, wake: Callable[[], None]) -> Iterator[None]:
         yield
 
 
-def _queues(wake: Callable[[], None]) -> Iterator[Undo]:
+def _mappings(*wakes: Callable[[], None]) -> Iterator[Undo]:
+    """Moto takes filters that Lambda refuses. Where a mapping begins to read a stream is settled when it is made."""
+    from moto.awslambda.exceptions import InvalidParameterValueException
     from moto.awslambda.models import LambdaBackend
+
+    def check(spec: dict[str, Any]) -> None:
+        try:
+            patterns_of(spec.get("FilterCriteria"))
+        except ValueError as why:
+            msg = f"Invalid filter pattern definition. {why}"
+            raise InvalidParameterValueException(msg) from None
+
+    def create(original: Any) -> Any:
+        def create_event_source_mapping(self: Any, spec: dict[str, Any]) -> Any:
+            check(spec)
+            mapping = original(self, spec)
+            if ":sqs:" not in mapping.event_source_arn:
+                mapping.checkpoints = starts(mapping)
+            return mapping
+
+        return create_event_source_mapping
+
+    def update(original: Any) -> Any:
+        def update_event_source_mapping(self: Any, uuid: str, spec: dict[str, Any]) -> Any:
+            check(spec)
+            return original(self, uuid, spec)
+
+        return update_event_source_mapping
+
+    yield replace(LambdaBackend, "create_event_source_mapping", create)
+    yield replace(LambdaBackend, "update_event_source_mapping", update)
+    for name in ("create_event_source_mapping", "update_event_source_mapping"):
+        for wake in wakes:
+            yield replace(LambdaBackend, name, then(wake))
+
+
+def _queues(wake: Callable[[], None]) -> Iterator[Undo]:
     from moto.sqs.models import Message, Queue
 
-    def waking(original: Any) -> Any:
-        def changed(self: Any, *arguments: Any, **named: Any) -> Any:
-            result = original(self, *arguments, **named)
-            wake()
-            return result
+    yield replace(Queue, "add_message", _undelivered(lambda queue: queue))
+    yield replace(Queue, "add_message", then(wake))
+    yield replace(Message, "change_visibility", then(wake))
 
-        return changed
 
-    def add(original: Any) -> Any:
-        def add_message(self: Any, message: Any) -> None:
-            self.lambda_event_source_mappings = {}  # moto would hand the message over here and now
-            original(self, message)
-            wake()
+def _streams(wake: Callable[[], None]) -> Iterator[Undo]:
+    from moto.dynamodb.models.table import StreamShard
+    from moto.kinesis.models import Stream
 
-        return add_message
+    yield replace(StreamShard, "add", _undelivered(lambda shard: shard.table))
+    yield replace(Stream, "put_record", _undelivered(lambda stream: stream))
+    for owner, name in ((StreamShard, "add"), (Stream, "put_record")):
+        yield replace(owner, name, then(wake))
 
-    yield replace(Queue, "add_message", add)
-    for owner, name in (
-        (LambdaBackend, "create_event_source_mapping"),
-        (LambdaBackend, "update_event_source_mapping"),
-        (Message, "change_visibility"),
-    ):
-        yield replace(owner, name, waking)
+
+def _undelivered(source: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Moto hands over what was written here and now, whatever its mapping says; ``source`` is what has mappings."""
+
+    def make(original: Any) -> Any:
+        def write(self: Any, *arguments: Any, **named: Any) -> Any:
+            source(self).lambda_event_source_mappings = {}
+            return original(self, *arguments, **named)
+
+        return write
+
+    return make
 
 
 def _topics(hand_over: _HandOver) -> Iterator[Undo]:
-    """Moto's topics, and whatever else of it calls functions, run a container."""
-    from moto.awslambda.models import LambdaBackend, LambdaFunction
+    """Moto makes up half of what topics tell a function; whatever else of it calls functions runs a container."""
+    from moto.awslambda.models import LambdaFunction
+    from moto.sns.models import Subscription
 
     def run(_: Any) -> Any:
         def _invoke_lambda(self: Any, event: Any = None) -> tuple[str, bool, str]:
@@ -81,36 +128,23 @@ def _topics(hand_over: _HandOver) -> Iterator[Undo]:
 
         return _invoke_lambda
 
-    def shield(original: Any) -> Any:
-        def send_sns_message(self: Any, function_name: str, *arguments: Any, **given: Any) -> None:
-            try:
-                original(self, function_name, *arguments, **given)
-            except Exception as why:  # on AWS the publisher does not fail with a function that is gone
-                sys.stderr.write(f"{function_name}: a message of a topic was dropped\n{why}\n")
+    def publish(original: Any) -> Any:
+        def publish_to(self: Any, message: str, message_id: str, **named: Any) -> None:
+            if self.protocol != "lambda":
+                original(self, message, message_id, **named)
+                return
+            attributes = named.get("message_attributes")
+            matcher = self._filter_policy_matcher
+            if matcher is None or matcher.matches(attributes, message):
+                if named.get("message_structure") == "json":
+                    message = self._parse_message_structure(message, self.protocol)
+                event = notices.of_topic(self, message, message_id, named.get("subject"), attributes)
+                hand_over(self.endpoint, event)
 
-        return send_sns_message
+        return publish_to
 
     yield replace(LambdaFunction, "_invoke_lambda", run)
-    yield replace(LambdaBackend, "send_sns_message", shield)
-
-
-def _rules(hand_over: _HandOver) -> Iterator[Undo]:
-    """Moto refuses the whole PutEvents when a rule's target is a function."""
-    from moto.events.models import Rule
-
-    def send(original: Any) -> Any:
-        def send_to_targets(self: Any, original_event: Any, transform_input: bool = True) -> None:
-            functions = [target["Arn"] for target in self.targets if ":lambda:" in target["Arn"]]
-            others = copy.copy(self)
-            others.targets = [target for target in self.targets if target["Arn"] not in functions]
-            original(others, original_event, transform_input)
-            if self.state == "ENABLED" and self.event_pattern.matches_event(original_event):
-                for arn in functions:
-                    hand_over(arn, original_event)
-
-        return send_to_targets
-
-    yield replace(Rule, "send_to_targets", send)
+    yield replace(Subscription, "publish", publish)
 
 
 def _notifications(hand_over: _HandOver) -> Iterator[Undo]:
@@ -125,24 +159,3 @@ def _notifications(hand_over: _HandOver) -> Iterator[Undo]:
 
     yield replace(of_buckets, "_invoke_awslambda", lambda _: of_bucket)
     yield replace(of_services, "_invoke_lambda", lambda _: of_service)
-
-
-def _streams() -> Iterator[Undo]:
-    """Moto pushes every single record, whatever its mapping says of batches, filters and whether it is enabled."""
-    from moto.awslambda.models import LambdaBackend
-
-    told: set[str] = set()
-
-    def tell(function: str) -> None:
-        if function not in told:
-            told.add(function)
-            sys.stderr.write(f"{function}: streams are not read yet, so it is not called\n")
-
-    def of_kinesis(_: Any) -> Any:
-        return lambda self, function_name, **record: tell(function_name)  # noqa: ARG005
-
-    def of_dynamodb(_: Any) -> Any:
-        return lambda self, function_arn, items, source: tell(function_arn)  # noqa: ARG005
-
-    yield replace(LambdaBackend, "send_kinesis_message", of_kinesis)
-    yield replace(LambdaBackend, "send_dynamodb_items", of_dynamodb)

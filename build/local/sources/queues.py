@@ -1,6 +1,5 @@
 """Event source mappings: read SQS queues as Lambda's pollers do, and hand batches to functions.
 
-Not there yet: filter criteria, and sources other than SQS.
 https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 """
 
@@ -9,113 +8,99 @@ import json
 import sys
 import threading
 import time
-import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
-from build.errors import SlipwayError
 from build.local.function_names import FunctionName
 from build.local.invoker import Invoker
+from build.local.refusals import MAX_REQUEST_BYTES
+from build.local.sources.filters import passes, patterns_of
+from build.local.sources.polling import Poller, mappings
 
 SWEEP_S = 30.0
-"""How often the poller looks for idle environments when no queue needs it."""
+"""How often we look for idle environments when no queue needs it."""
 CONCURRENT_BATCHES = 5
 """What Lambda begins with for a queue without a maximum concurrency."""
 
 
-class QueuePoller:
-    """One thread for all mappings. It sleeps until a message is sent or one becomes visible."""
+class QueueReader:
+    """Reads for all mappings, and ends environments that are idle."""
 
     def __init__(self, invoker: Invoker) -> None:
+        self.poller = Poller("queues", self._look)
         self._invoker = invoker
-        self._woken = threading.Event()
-        self._stopped = False
         self._lock = threading.Lock()
         self._in_flight: Counter[str] = Counter()
         self._waiting_since: dict[str, float] = {}
-        self._deliveries = ThreadPoolExecutor(max_workers=32, thread_name_prefix="queue")
-        self._thread = threading.Thread(target=self._run, name="queue-poller", daemon=True)
-
-    def start(self) -> None:
-        """Begin to read."""
-        self._thread.start()
-
-    def wake(self) -> None:
-        """Look at the queues now."""
-        self._woken.set()
-
-    def stop(self) -> None:
-        """Read no more. What was handed out may still be deleted or reappear."""
-        self._stopped = True
-        self.wake()
-        self._deliveries.shutdown(wait=False, cancel_futures=True)
-
-    def _run(self) -> None:
-        swept = time.monotonic()
-        while not self._stopped:
-            self._woken.clear()
-            wait_s = SWEEP_S
-            try:
-                wait_s = min([SWEEP_S, *self._look()])
-                if time.monotonic() - swept >= SWEEP_S:
-                    swept = time.monotonic()
-                    self._invoker.sweep()
-            except Exception:  # whatever one mapping does, the thread that serves all of them lives on
-                traceback.print_exc()
-            self._woken.wait(max(wait_s, 0.0))
+        self._swept = time.monotonic()
 
     def _look(self) -> Iterator[float]:
         """Hand out what is ready; yield in how many seconds there will be something to look at."""
-        for mapping, queue, backend in _mappings():
+        for mapping, queue, backend in _enabled():
             yield from self._read(mapping, queue, backend)
+        if time.monotonic() - self._swept >= SWEEP_S:
+            self._swept = time.monotonic()
+            self._invoker.sweep()
+        yield SWEEP_S
 
     def _read(self, mapping: Any, queue: Any, backend: Any) -> Iterator[float]:
         limit = (mapping.scaling_config or {}).get("MaximumConcurrency", CONCURRENT_BATCHES)
-        while queue.messages:
-            left_s = self._window_left(mapping, len(queue.messages))
-            if left_s > 0:
+        while self._in_flight[mapping.uuid] < limit:  # a delivery that ends wakes us
+            with queue._messages_lock:  # noqa: SLF001 - moto has no other way
+                _drop_unwanted(mapping, queue)
+                visible = len(queue.messages)
+                left_s = self._window_left(mapping, visible)
+                messages = self._received(mapping, queue, backend) if visible and left_s <= 0 else []
+            if visible and left_s > 0:
                 yield left_s
-                break
-            if self._in_flight[mapping.uuid] >= limit:
-                break  # a delivery that ends wakes us
-            messages = backend.receive_message(queue.name, mapping.batch_size, 0, queue.visibility_timeout, ["All"])
-            self._waiting_since.pop(mapping.uuid, None)
             if not messages:
-                break  # they went to the dead-letter queue, or wait for others of their group
+                break  # there are none, they went to the dead-letter queue, or wait for others of their group
             with self._lock:
                 self._in_flight[mapping.uuid] += 1
-            self._deliveries.submit(self._deliver, mapping, queue, backend, messages)
+            self.poller.submit(self._deliver, mapping, queue, backend, messages)
         yield from _due(queue)
+
+    def _received(self, mapping: Any, queue: Any, backend: Any) -> list[Any]:
+        self._waiting_since.pop(mapping.uuid, None)
+        received: list[Any] = backend.receive_message(
+            queue.name, mapping.batch_size, 0, queue.visibility_timeout, ["All"]
+        )
+        return received
 
     def _window_left(self, mapping: Any, visible: int) -> float:
         window_s = mapping.max_batch_window or 0
-        if not window_s or visible >= mapping.batch_size:
+        if not window_s or not visible or visible >= mapping.batch_size:
             return 0.0
         since = self._waiting_since.setdefault(mapping.uuid, time.monotonic())
         return since + float(window_s) - time.monotonic()
 
     def _deliver(self, mapping: Any, queue: Any, backend: Any, messages: list[Any]) -> None:
+        from moto.sqs.exceptions import QueueDoesNotExist, ReceiptHandleIsInvalid
+
         try:
-            done = self._handled(mapping, queue, messages)
-            for message in messages:
-                if message.id in done and queue.name in backend.queues:
-                    backend.delete_message(queue.name, message.receipt_handle)
+            records = {message.id: json.dumps(record(message, queue.queue_arn, queue.region)) for message in messages}
+            handles = {message.id: message.receipt_handle for message in messages}
+            for batch in batches_of(records):
+                done = self._handled(mapping, batch, records)
+                for message_id in done:
+                    with suppress(QueueDoesNotExist, ReceiptHandleIsInvalid):  # somebody was faster
+                        backend.delete_message(queue.name, handles[message_id])
+                if queue.fifo_queue and len(done) < len(batch):
+                    break  # the rest may be of the same groups, and come again after what failed
         finally:
             with self._lock:
                 self._in_flight[mapping.uuid] -= 1
-            self.wake()
 
-    def _handled(self, mapping: Any, queue: Any, messages: list[Any]) -> frozenset[str]:
+    def _handled(self, mapping: Any, ids: list[str], records: dict[str, str]) -> frozenset[str]:
         """Return the ids of the messages the function is done with; the others reappear when their time is up."""
-        function = FunctionName.parse(mapping.function_arn, None, region=queue.region, account_id=queue.account_id)
+        function = FunctionName.parse(mapping.function_arn, None, region=mapping.region, account_id=mapping.account_id)
         assert function
-        ids = [message.id for message in messages]
-        event = {"Records": [record(message, queue.queue_arn, queue.region) for message in messages]}
+        event = f'{{"Records": [{", ".join(records[each] for each in ids)}]}}'
         try:
-            outcome = self._invoker.invoke(function, json.dumps(event).encode()).outcome
-        except SlipwayError as why:
+            outcome = self._invoker.invoke(function, event.encode()).outcome
+        except Exception as why:  # it is busy, gone, or none that can run here
             sys.stderr.write(f"{mapping.function_arn}: a batch of {len(ids)} messages was not taken\n{why}\n")
             return frozenset()
         if outcome.error:
@@ -123,6 +108,20 @@ class QueuePoller:
         if "ReportBatchItemFailures" in (mapping.function_response_types or []):
             return frozenset(ids) - failed_of(outcome.payload, ids)
         return frozenset(ids)
+
+
+def batches_of(records: dict[str, str], *, limit: int = MAX_REQUEST_BYTES) -> Iterator[list[str]]:
+    """Yield the ids of ``records`` in their order, as many at a time as an event of ``limit`` bytes has room for."""
+    room = limit - len('{"Records": []}')
+    batch: list[str] = []
+    for message_id, text in records.items():
+        size = len(text.encode()) + len(", ")
+        if batch and size > room:
+            yield batch
+            batch, room = [], limit - len('{"Records": []}')
+        batch.append(message_id)
+        room -= size
+    yield batch
 
 
 def failed_of(payload: bytes, ids: Iterable[str]) -> frozenset[str]:
@@ -182,20 +181,30 @@ def _attribute(value: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _mappings() -> Iterator[tuple[Any, Any, Any]]:
+def _enabled() -> Iterator[tuple[Any, Any, Any]]:
     """Yield every enabled mapping with its queue and that queue's SQS."""
-    from moto.awslambda.models import lambda_backends
     from moto.sqs.models import sqs_backends
 
-    for account_id, regions in list(lambda_backends.items()):
-        for region, functions in list(regions.items()):
-            for mapping in list(functions._event_source_mappings.values()):  # noqa: SLF001 - moto has no other way
-                if not mapping.enabled or ":sqs:" not in mapping.event_source_arn:
-                    continue
-                backend = sqs_backends[account_id][region]
-                queue = backend.queues.get(mapping.event_source_arn.rpartition(":")[2])
-                if queue:
-                    yield mapping, queue, backend
+    for mapping in mappings("sqs"):
+        backend = sqs_backends[mapping.account_id][mapping.region]
+        queue = backend.queues.get(mapping.event_source_arn.rpartition(":")[2])
+        if queue and mapping.enabled:
+            yield mapping, queue, backend
+
+
+def _drop_unwanted(mapping: Any, queue: Any) -> None:
+    """Delete visible messages that no filter of ``mapping`` fits, as Lambda does, before they count for a batch."""
+    patterns = patterns_of(mapping.filter_criteria)
+    if not patterns:
+        return
+    looked_through = f"{mapping.uuid} {json.dumps(patterns)}"
+    for message in queue.messages:
+        if getattr(message, "looked_through", "") == looked_through:
+            continue
+        message.looked_through = looked_through
+        if not passes(patterns, record(message, queue.queue_arn, queue.region), "body"):
+            queue._messages.remove(message)  # noqa: SLF001 - moto has no other way
+            queue.pending_messages.discard(message)
 
 
 def _due(queue: Any) -> Iterator[float]:

@@ -5,9 +5,9 @@ import pytest
 
 def test_the_first_start_is_cold_and_the_next_is_hot(function):
     function.cold_start()
-    cold, hot = (function.invoke({}).payload for _ in range(2))
-    assert (cold["start"], cold["invocation"]) == ("cold", 1)
-    assert (hot["start"], hot["invocation"]) == ("hot", 2)
+    cold, hot = (function.invoke({}) for _ in range(2))
+    assert (cold.cold, cold.payload["start"], cold.payload["invocation"]) == (True, "cold", 1)
+    assert (hot.cold, hot.payload["start"], hot.payload["invocation"]) == (False, "hot", 2)
 
 
 def test_reports_interpreter_path_and_room_in_tmp(function):

@@ -1,4 +1,3 @@
-import base64
 import json
 import socket
 import threading
@@ -57,14 +56,8 @@ def forgetful_endpoint(cloud):
     assert len(answers) > 1
 
 
-def request(body):
-    return {
-        "version": "2.0",
-        "routeKey": "POST /orders",
-        "requestContext": {"http": {"method": "POST", "path": "/orders"}},
-        "body": body,
-        "isBase64Encoded": False,
-    }
+def post(function, body, media_type="application/json", **options):
+    return function.http("POST", "/orders", body=body, headers={"content-type": media_type}, **options)
 
 
 def batch(*bodies):
@@ -81,95 +74,99 @@ def failed(answer):
 
 
 def body_of(answer):
-    assert answer.payload["headers"] == {"content-type": "application/json"}
-    return json.loads(answer.payload["body"])
+    assert answer.headers == {"content-type": "application/json"}
+    return answer.json
+
+
+def test_nothing_but_a_post_to_orders_reaches_it(function):
+    assert function.http("GET", "/orders").status == 404
+    assert function.http("POST", "/orders/A-1").status == 404
 
 
 def test_a_new_order_is_201_with_a_receipt(function, order):
-    answer = function.invoke(request(json.dumps(order)))
-    assert answer.payload["statusCode"] == 201
+    answer = function.http("POST", "/orders", json=order)
+    assert answer.status == 201
     receipt = body_of(answer)
     assert receipt["orderId"] == order["orderId"]
     assert receipt["confirmation"]
 
 
 def test_a_base64_body_is_the_same_order(function, order):
-    plain = function.invoke(request(json.dumps(order)))
-    encoded = request(base64.b64encode(json.dumps(order).encode()).decode()) | {"isBase64Encoded": True}
-    again = function.invoke(encoded)
-    assert again.payload["statusCode"] == 200
+    plain = function.http("POST", "/orders", json=order)
+    again = post(function, json.dumps(order).encode(), "application/octet-stream")
+    assert again.status == 200
     assert body_of(again) == body_of(plain)
 
 
 def test_missing_order_id_is_400(function):
-    answer = function.invoke(request('{"items": []}'))
-    assert answer.payload["statusCode"] == 400
+    answer = function.http("POST", "/orders", json={"items": []})
+    assert answer.status == 400
     assert body_of(answer) == {"error": "orderId is missing"}
 
 
-@pytest.mark.parametrize("body", ["", None, "orderId=A-1", '{"orderId": "A-1"', "[1"])
+@pytest.mark.parametrize("body", [b"", b"orderId=A-1", b'{"orderId": "A-1"', b"[1"])
 def test_invalid_json_is_400(function, body):
-    answer = function.invoke(request(body))
-    assert answer.payload["statusCode"] == 400
+    answer = post(function, body)
+    assert answer.status == 400
     assert body_of(answer) == {"error": "the order is not JSON"}
 
 
 def test_a_body_that_is_no_text_is_400(function):
-    answer = function.invoke(request(base64.b64encode(b"\xff\xfe\xfd").decode()) | {"isBase64Encoded": True})
-    assert answer.payload["statusCode"] == 400
+    assert post(function, b"\xff\xfe\xfd").status == 400
 
 
 @pytest.mark.parametrize("order_id", [None, 7, "", "../other", "a/b", "a b", "é", "x" * 65, "A-1\n"])
 def test_an_order_id_that_cannot_be_a_key_is_400(function, order_id):
-    answer = function.invoke(request(json.dumps({"orderId": order_id})))
-    assert answer.payload["statusCode"] == 400
+    answer = function.http("POST", "/orders", json={"orderId": order_id})
+    assert answer.status == 400
     assert "orderId must be" in body_of(answer)["error"]
 
 
-@pytest.mark.parametrize("body", ["[]", '"orderId"', "null", "1"])
+@pytest.mark.parametrize("body", [b"[]", b'"orderId"', b"null", b"1"])
 def test_json_that_is_no_object_is_400(function, body):
-    assert function.invoke(request(body)).payload["statusCode"] == 400
+    assert post(function, body).status == 400
 
 
 def test_the_same_order_again_is_200_with_the_first_receipt_even_in_a_new_environment(function, order):
-    first = function.invoke(request(json.dumps(order)))
+    first = function.http("POST", "/orders", json=order)
     function.cold_start()
-    again = function.invoke(request(json.dumps(order)))
-    assert (first.payload["statusCode"], again.payload["statusCode"]) == (201, 200)
+    again = function.http("POST", "/orders", json=order)
+    assert (first.status, again.status, again.reply.cold) == (201, 200, True)
     assert body_of(again) == body_of(first)
 
 
 def test_the_order_of_the_fields_makes_no_other_order(function, order):
-    first = function.invoke(request(json.dumps(order)))
-    again = function.invoke(request(json.dumps(dict(reversed(order.items())))))
+    first = function.http("POST", "/orders", json=order)
+    again = function.http("POST", "/orders", json=dict(reversed(order.items())))
     assert body_of(again) == body_of(first)
 
 
 def test_another_order_with_the_same_id_is_409_and_the_first_one_stands(function, order):
-    first = function.invoke(request(json.dumps(order)))
-    other = function.invoke(request(json.dumps(order | {"items": []})))
-    assert other.payload["statusCode"] == 409
+    first = function.http("POST", "/orders", json=order)
+    other = function.http("POST", "/orders", json=order | {"items": []})
+    assert other.status == 409
     assert order["orderId"] in body_of(other)["error"]
-    assert body_of(function.invoke(request(json.dumps(order)))) == body_of(first)
+    assert body_of(function.http("POST", "/orders", json=order)) == body_of(first)
 
 
 def test_an_order_whose_answer_got_lost_is_still_201_after_the_retry(function, order, forgetful_endpoint):
-    answer = function.invoke(request(json.dumps(order)), environment={"AWS_ENDPOINT_URL_SSM": forgetful_endpoint})
-    assert answer.payload["statusCode"] == 201
-    assert body_of(function.invoke(request(json.dumps(order)))) == body_of(answer)
+    forgetful = {"AWS_ENDPOINT_URL_SSM": forgetful_endpoint}
+    answer = function.http("POST", "/orders", json=order, environment=forgetful)
+    assert answer.status == 201
+    assert body_of(function.http("POST", "/orders", json=order)) == body_of(answer)
 
 
 def test_a_redelivered_batch_succeeds_and_changes_nothing(function, order):
     assert failed(function.invoke(batch(json.dumps(order)))) == []
-    receipt = body_of(function.invoke(request(json.dumps(order))))
+    receipt = body_of(function.http("POST", "/orders", json=order))
     assert failed(function.invoke(batch(json.dumps(order)))) == []
-    assert body_of(function.invoke(request(json.dumps(order)))) == receipt
+    assert body_of(function.http("POST", "/orders", json=order)) == receipt
 
 
 def test_a_poisoned_message_fails_alone(function, order):
     bodies = ["not an order", json.dumps(order), "{}", json.dumps(order | {"items": []})]
     assert failed(function.invoke(batch(*bodies))) == [0, 2, 3]
-    assert function.invoke(request(json.dumps(order))).payload["statusCode"] == 200
+    assert function.http("POST", "/orders", json=order).status == 200
 
 
 def test_a_batch_of_nothing_but_poison_is_no_error_of_the_function(function):
@@ -194,7 +191,7 @@ def test_a_silent_order_book_hands_the_batch_back_before_the_timeout(function, o
 
 
 def test_logs_are_json_lines_that_name_the_order(function, order):
-    answer = function.invoke(request(json.dumps(order)))
+    answer = function.http("POST", "/orders", json=order).reply
     (line,) = [json.loads(line) for line in answer.log.splitlines() if "order taken" in line]
     assert line["order_id"] == order["orderId"]
     assert line["service"] == "orders"
@@ -210,6 +207,6 @@ def test_a_message_that_goes_back_is_logged_with_its_reason(function):
 
 def test_a_cold_start_logs_which_versions_run(function):
     function.cold_start()
-    answer = function.invoke(request("{}"))
+    answer = function.invoke(batch())
     (line,) = [json.loads(line) for line in answer.log.splitlines() if '"cold start"' in line]
     assert all(line["distributions"].values())

@@ -1,0 +1,1 @@
+"""Realistic events of everything that invokes functions, in the shapes that AWS documents."""
