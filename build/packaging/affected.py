@@ -1,6 +1,6 @@
 """Which functions and layers a change touches: by their folders, layers, locks, and what all of them share."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -55,14 +55,21 @@ def affected(workspaces: Sequence[Workspace], locks: Mapping[str, Lock], changed
 
     ``locks`` are those of one env. What another one has beside its folders, for its targets, counts too.
     """
+    root = workspaces[0].root
+    return touching(workspaces, lambda spec: places_of(spec, root, locks[spec.identity].beside), changed)
+
+
+def touching(
+    workspaces: Sequence[Workspace], places: Callable[[Spec], Iterable[Path]], changed: Collection[Path]
+) -> Affected:
+    """Return what `affected` does; ``places`` gives the files and folders that something is made of."""
     root = workspaces[0].root.resolve()
     shared = tuple(_below([root / name for name in _SHARED], changed))
     bases = tuple(_below([root / PINS], changed))
     reasons: dict[str, dict[Path, None]] = {}
     for spec in (spec for workspace in workspaces for spec in workspace.specs):  # layers come first
         own = reasons.setdefault(spec.identity, {})
-        places = places_of(spec, (*locks[spec.identity].beside, *beside(spec, workspaces[0].root)))
-        own.update(dict.fromkeys((*shared, *_below(places, changed))))
+        own.update(dict.fromkeys((*shared, *_below(places(spec), changed))))
         if isinstance(spec, FunctionSpec):
             own.update(dict.fromkeys(bases) if spec.is_image else ())
             for layer in spec.own_layers:
@@ -96,10 +103,10 @@ def _label(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
-def places_of(spec: Spec, others: Iterable[Path]) -> Iterator[Path]:
-    """Yield every file and folder that ``spec`` is made of; ``others`` are those outside of its own."""
+def places_of(spec: Spec, root: Path, others: Iterable[Path] = ()) -> Iterator[Path]:
+    """Yield every file and folder that ``spec`` is made of: its own, those its lock brings, ``others``, with links."""
     yield spec.folder.resolve()
-    for place in (spec.folder / "src", *dict.fromkeys(others)):
+    for place in (spec.folder / "src", *dict.fromkeys((*others, *beside(spec, root)))):
         yield place.resolve()
         yield from (path.resolve() for path in place.rglob("*") if path.is_symlink())
 

@@ -2,14 +2,12 @@
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from threading import Event
 
-from build.digest import Digest
-from build.locking.locks import Lock, beside
 from build.model import LayerSpec, Spec, Workspace
-from build.packaging.affected import affected, places_of
+from build.packaging.affected import places_of, touching
 from build.project.pins import PINS
 
 _QUIET_MS = 10
@@ -37,17 +35,20 @@ class Places:
     """With all that is in them."""
     files: tuple[Path, ...]
     """One by one."""
+    of: Mapping[str, tuple[Path, ...]] = field(default_factory=dict, compare=False)
+    """All that a function or layer is made of, by identity."""
 
 
-def places(root: Path, workspace: Workspace | None) -> Places:
+def places(workspace: Workspace) -> Places:
     """Return what belongs to the repository, and what its functions and layers have elsewhere."""
+    root = workspace.root
     folders = [path for name in _FOLDERS if (path := root / name).is_dir()]
     files = [root / name for name in _FILES]
-    for spec in workspace.specs if workspace else ():
-        for path in places_of(spec, beside(spec, root)):
-            if not any(path.is_relative_to(folder.resolve()) for folder in folders):
-                (folders if path.is_dir() else files).append(path)
-    return Places(tuple(folders), tuple(dict.fromkeys(files)))
+    of = {spec.identity: tuple(places_of(spec, root)) for spec in workspace.specs}
+    for path in dict.fromkeys(path for each in of.values() for path in each):
+        if not any(path.is_relative_to(folder.resolve()) for folder in folders):
+            (folders if path.is_dir() else files).append(path)
+    return Places(tuple(folders), tuple(files), of)
 
 
 def saves(now: Callable[[], Places], stop: Event) -> Iterator[Paths]:
@@ -92,11 +93,16 @@ def counting(paths: Iterable[str]) -> Paths:
     )
 
 
-def touched(workspace: Workspace, changed: Collection[Path]) -> tuple[str, ...]:
-    """Return the functions of ``workspace`` that ``changed`` files (resolved paths) touch, also by their layers."""
-    # What a lock brings from elsewhere is read from it there, be it right or wrong.
-    locks = {spec.identity: _unread(spec) for spec in workspace.specs}
-    return tuple(affected([workspace], locks, changed).functions)
+def touched(workspace: Workspace, known: Places, changed: Collection[Path]) -> tuple[str, ...]:
+    """Return the functions of ``workspace`` that ``changed`` files (resolved paths) touch, also by their layers.
+
+    ``known`` are the places before they changed: what links to elsewhere since was changed itself.
+    """
+
+    def places_known(spec: Spec) -> tuple[Path, ...]:
+        return known.of.get(spec.identity, (spec.folder.resolve(),))
+
+    return tuple(touching([workspace], places_known, changed).functions)
 
 
 def undeployed(before: Workspace, now: Workspace, changed: Collection[Path]) -> Iterator[str]:
@@ -139,7 +145,3 @@ def _is_planned(path: Path, env: str) -> bool:
     if "envs" in path.parts:
         return path.name.partition(".")[0] == env
     return path.suffix in _TERRAFORM and {"tests", "bootstrap"}.isdisjoint(path.parts)
-
-
-def _unread(spec: Spec) -> Lock:
-    return Lock(identity=spec.identity, pins=(), wanted=(), digest=Digest.of_bytes(b""))

@@ -81,7 +81,7 @@ class Session:
         self._root, self._env, self._only = root, env, only
         self._target, self._say, self._after = target, say, after
         self._known = discover(root, env)
-        self._places = places(root, self._known)
+        self._places = places(self._known)
         self._show = Hushed(say)
         self._changes: queue.SimpleQueue[Change] = queue.SimpleQueue()
         self._newest: dict[str, Change] = {}
@@ -119,7 +119,7 @@ class Session:
 
     def _now(self) -> Places:
         with suppress(SlipwayError, OSError):  # half-saved: what was watched still is
-            self._places = places(self._root, self._known)
+            self._places = places(self._known)
         return self._places
 
     def _round(self, changed: Paths) -> Iterator[Swapped]:
@@ -128,7 +128,7 @@ class Session:
         for what in undeployed(known, self._known, changed):
             self._say(f"{what}: {self._deploy}")
         there = {spec.name for spec in self._known.functions}
-        names = there & {*touched(self._known, changed)} if changed else there
+        names = there & {*touched(self._known, self._places, changed)} if changed else there
         wanted = names & {self._only} if self._only else names
         for built, ms in self._built(wanted):
             yield from self._swapped(built, ms, changed)

@@ -47,14 +47,14 @@ def paths(workspace, *names):
     ],
 )
 def test_a_file_touches_the_functions_that_are_made_of_it(repository, name, functions):
-    assert sorted(touched(repository, paths(repository, name))) == sorted(functions)
+    assert sorted(touched(repository, places(repository), paths(repository, name))) == sorted(functions)
 
 
 def test_what_a_folder_links_to_elsewhere_touches_it_and_is_watched(repository):
     root = repository.root
     (root / "functions/greeting/src/money.py").symlink_to(root / "libs/money/money.py")
-    assert touched(repository, paths(repository, "libs/money/money.py")) == ("greeting",)
-    assert root / "libs/money/money.py" in places(root, repository).files
+    assert touched(repository, places(repository), paths(repository, "libs/money/money.py")) == ("greeting",)
+    assert root / "libs/money/money.py" in places(repository).files
 
 
 def test_a_project_that_a_lock_names_is_watched_with_all_that_is_in_it(repository):
@@ -67,8 +67,8 @@ def test_a_project_that_a_lock_names_is_watched_with_all_that_is_in_it(repositor
     project = '[project]\nname = "greeting"\nversion = "0"\ndependencies = ["money"]\n'
     write_files(root / "functions/greeting", {"pyproject.toml": project, "uv.lock": lock})
     write_files(root / "libs/money", {"pyproject.toml": '[project]\nname = "money"\nversion = "1"\n'})
-    assert root / "libs/money" in places(root, repository).folders
-    assert touched(repository, paths(repository, "libs/money/money.py")) == ("greeting",)
+    assert root / "libs/money" in places(repository).folders
+    assert touched(repository, places(repository), paths(repository, "libs/money/money.py")) == ("greeting",)
 
 
 @pytest.mark.parametrize("name", ["app.py~", ".app.py.swp", "4913", "__pycache__/app.cpython-313.pyc", ".git/HEAD"])
