@@ -5,7 +5,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable
-from concurrent.futures import Future, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from build.local.deployment import Deployment, Initialised, LogFormat, LogSink, Outcome, discard
@@ -18,6 +18,7 @@ MAX_ENVIRONMENTS = 50
 """At once, for a function that reserves none. An account has 1,000, a developer's machine has not."""
 IDLE_S = 300.0
 """How long a warm environment is kept. Lambda does not say; minutes are what people see."""
+_CLOSED_AT_ONCE = 32
 
 
 class Pool:
@@ -178,8 +179,9 @@ class Pool:
 
 
 def _close(environments: Iterable[ExecutionEnvironment]) -> None:
-    for environment in environments:
-        environment.close()
+    """End them all at once: where extensions do not end by themselves, each takes 2 s."""
+    with ThreadPoolExecutor(max_workers=_CLOSED_AT_ONCE, thread_name_prefix="closing") as threads:
+        list(threads.map(ExecutionEnvironment.close, environments))
 
 
 def checked(event: bytes, *, limit: int) -> None:

@@ -115,11 +115,11 @@ class Extensions:
     def _register(self, headers: Mapping[str, str], body: bytes) -> Answer:
         name = headers.get("lambda-extension-name", "")
         try:
-            events = tuple(json.loads(body or b"{}").get("events", ()))
-        except (ValueError, AttributeError):
+            events = tuple(json.loads(body or b"{}").get("events") or ())  # Go writes null for none
+        except (ValueError, TypeError, AttributeError):
             events = ("?",)
         if not name or any(event not in EVENTS for event in events):
-            return _refused(400, "Extension.InvalidEventType", f"expected a name and of {EVENTS} those to be told of")
+            return _refused(400, "Extension.InvalidEventType", f"expected a name and events of {', '.join(EVENTS)}")
         if any(each.name == name for each in self._known.values()):
             return _refused(403, "Extension.AlreadyRegistered", f"{name} has registered already")
         identifier = str(uuid.uuid4())

@@ -216,13 +216,14 @@ class Worker:
         self.thaw()
         until = time.monotonic() + GOODBYE_S
         self._api.extensions.shut_down(reason, int((time.time() + GOODBYE_S) * 1000))
-        runtime, *others = memory.descendants(self.pid)[self._own :]
-        while any(map(_runs, others)) and time.monotonic() < until:
+        family = memory.descendants(self.pid)[self._own :]  # nobody, if a sandbox is about to see its process end
+        while any(map(_runs, family[1:])) and time.monotonic() < until:
             for key, _ in self._selector.select(_ENDING_S):
                 key.data()
             self._api.request()
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(runtime, signal.SIGTERM)
+        for runtime in family[:1]:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(runtime, signal.SIGTERM)
         until = time.monotonic() + TERMINATION_S
         while self.alive and time.monotonic() < until:
             time.sleep(_ENDING_S)

@@ -108,8 +108,10 @@ def readable(message: str) -> str:
     logger = told.get("logger", "root")
     rest = {name: _shown(value) for name, value in told.items() if name not in _SAID_ELSEWHERE}
     fields = "".join(f"  {name}={value}" for name, value in rest.items() if "\n" not in value)
-    below = [*told.get("stackTrace", ()), *(value for value in rest.values() if "\n" in value)]
-    head = f"{level} {'' if logger in {'root', told.get('service')} else f'{logger}: '}{_shown(what)}{fields}"
+    trace = told.get("stackTrace") or []  # awslambdaric's is a list; other loggers have a text there
+    below = [*(trace if isinstance(trace, list) else [trace]), *(value for value in rest.values() if "\n" in value)]
+    name = "" if logger in ("root", told.get("service")) else f"{_shown(logger)}: "
+    head = f"{level} {name}{_shown(what)}{fields}"
     return "\n".join([head, *(_shown(each).rstrip("\n") for each in below)])
 
 

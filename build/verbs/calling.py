@@ -108,7 +108,7 @@ def _invoke_here(root: Path, env: str, function: str, event: str | None, manner:
     option = "--profile" if manner.profile else "--debugger"
     facts = [f"{option} does not go with {name}" for name, is_given in given.items() if is_given]
     port = str(_PORT if manner.debugger is True else manner.debugger)
-    facts += [f"no port: {port}"] if manner.debugger and not port.isdecimal() else []
+    facts += [f"no port: {port}"] if manner.debugger and not (port.isdecimal() and int(port)) else []
     if facts:
         raise InputError(
             f"{option} calls what is built, in a worker on this machine",

@@ -235,13 +235,16 @@ def test_twenty_at_once_are_all_answered(lambda_, function):
     assert len({answer["stream"] for answer in answers}) > 1
 
 
-def test_reserved_concurrency_is_the_limit(lambda_, deploy):
+def test_reserved_concurrency_is_the_limit(lambda_, client, deploy):
+    def log(name):
+        return str(client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"])
+
     name = deploy("narrow")
     lambda_.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
     invoke(lambda_, FunctionName=name)
     with ThreadPoolExecutor(1) as threads:
-        busy = threads.submit(invoke, lambda_, FunctionName=name, event={"sleep": 1})
-        time.sleep(0.4)
+        busy = threads.submit(invoke, lambda_, FunctionName=name, event={"sleep": 4})
+        assert eventually(lambda: "got" in log(name) and '"sleep": 4' in log(name), 30)
         with pytest.raises(ClientError) as caught:
             lambda_.invoke(FunctionName=name, Qualifier="live")
         assert busy.result()[0]["StatusCode"] == 200
@@ -328,10 +331,11 @@ def test_logs_go_to_the_group_and_in_the_format_that_was_asked_for(lambda_, clie
 def test_an_event_is_answered_at_once_and_tried_again_when_it_fails(lambda_, client, deploy):
     name = deploy("later")
     began = time.monotonic()
+    invoke(lambda_, FunctionName=name, InvocationType="Event", event={"sleep": 20})
+    assert time.monotonic() - began < 15
     answer, payload = invoke(lambda_, FunctionName=name, InvocationType="Event", event={"raise": True})
     assert answer["StatusCode"] == 202
     assert payload is None
-    assert time.monotonic() - began < 1
     request_id = answer["ResponseMetadata"]["RequestId"]
 
     def tries():
@@ -341,7 +345,7 @@ def test_an_event_is_answered_at_once_and_tried_again_when_it_fails(lambda_, cli
             return False
         return sum(event["message"].startswith(f"START RequestId: {request_id}") for event in events) == 3
 
-    assert eventually(tries)
+    assert eventually(tries, 30)
 
 
 def refusal(lambda_, name):
@@ -452,18 +456,26 @@ def test_a_batch_is_never_larger_than_asked_for(queue):
     assert max(size for _, size in queue.seen("sized-").values()) <= 2
 
 
+@pytest.mark.parametrize("queue", [{"MaximumBatchingWindowInSeconds": 60, "BatchSize": 3}], indirect=True)
+def test_a_window_gathers_messages_until_the_batch_is_full(queue):
+    queue.send("full-1")
+    time.sleep(0.7)
+    assert queue.seen("full-") == {}
+    queue.send("full-2", "full-3")
+    assert eventually(lambda: len(queue.seen("full-")) == 3, 30)
+    assert {size for key, (_, size) in queue.seen("full-").items() if key.endswith("/1")} == {3}
+
+
 @pytest.mark.parametrize("queue", [{"MaximumBatchingWindowInSeconds": 2, "BatchSize": 3}], indirect=True)
-def test_a_window_gathers_messages_until_the_batch_is_full_or_time_is_up(queue):
-    queue.send("window-1")
-    time.sleep(0.7)
-    assert queue.seen("window-") == {}
-    queue.send("window-2", "window-3")
-    assert eventually(lambda: len(queue.seen("window-")) == 3, 1)
-    assert {size for _, size in queue.seen("window-").values()} == {3}
-    queue.send("window-4")
-    time.sleep(0.7)
-    assert queue.seen("window-4/") == {}
-    assert eventually(lambda: queue.seen("window-4/"), 3)
+def test_a_window_lasts_its_time_from_the_first_message_that_is_still_there(queue):
+    queue.send("late-0")
+    queue.sqs.purge_queue(QueueUrl=queue.url)
+    time.sleep(2.2)
+    began = time.monotonic()
+    queue.send("late-1")
+    assert eventually(lambda: queue.seen("late-1/"), 30)
+    assert time.monotonic() - began >= 2
+    assert queue.seen("late-0/") == {}
 
 
 def test_a_disabled_mapping_reads_nothing_until_it_is_enabled(queue, lambda_):
@@ -516,8 +528,8 @@ def test_a_killed_cloud_is_noticed_its_busy_worker_ends_and_a_new_one_starts(own
     threading.Thread(target=_ignoring_errors, args=(functions,), daemon=True).start()  # now the worker is busy
     time.sleep(0.3)
     os.kill(first.pid, signal.SIGKILL)
-    assert eventually(lambda: cloud.running(own_root) is None, 2)
-    assert eventually(lambda: not is_running(worker), 2)
+    assert eventually(lambda: cloud.running(own_root) is None)
+    assert eventually(lambda: not is_running(worker))
     second, started = cloud.ensure(own_root)
     assert started
     assert second.pid != first.pid
@@ -541,9 +553,9 @@ def test_two_that_start_it_at_once_get_the_same_cloud_and_stopping_it_ends_its_w
     time.sleep(0.3)
     began = time.monotonic()
     assert cloud.stop(own_root) == running
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < cloud.STOP_LIMIT_S, "it ends by itself"
     assert not is_running(running.pid)
-    assert eventually(lambda: not is_running(worker), 2)
+    assert eventually(lambda: not is_running(worker))
     assert cloud.running(own_root) is None
     assert cloud.stop(own_root) is None
     assert list((own_root / ".artifacts/local").glob("cloud.json*")) == []

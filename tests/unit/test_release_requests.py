@@ -230,6 +230,9 @@ def test_a_tail_ends_where_the_next_request_begins_though_nothing_was_reported()
             {"level": "ERROR", "errorType": "E", "errorMessage": "no", "stackTrace": ["  File x\n", "  File y\n"]},
             "ERROR E: no\n  File x\n  File y",
         ),
+        ({"level": "ERROR", "message": "no", "stackTrace": "Traceback:\n  line"}, "ERROR no\nTraceback:\n  line"),
+        ({"level": "INFO", "message": "in", "stackTrace": None, "service": {"name": "a"}}, "INFO in"),
+        ({"level": "INFO", "message": "in", "logger": ["a"]}, 'INFO ["a"]: in'),
     ],
 )
 def test_records_of_loggers_are_shown_as_people_read_them(record, line):

@@ -22,7 +22,7 @@ def test_a_duration_is_a_number_and_a_unit(text, wanted):
     assert duration(text) == wanted
 
 
-@pytest.mark.parametrize("text", ["90", "1h30m", "-5m", "5 m", "1.5h", "m", "5w", "999999999d"])
+@pytest.mark.parametrize("text", ["90", "1h30m", "-5m", "5 m", "1.5h", "m", "5w", "999999999d", "0m"])
 def test_anything_else_is_refused_with_what_is_expected(tmp_path, text):
     with pytest.raises(InputError, match=r"90s, 90m, 2h or 3d[\s\S]*hint: run `invoke local.clock --advance 90m`"):
         clock.show(tmp_path, by=text, as_json=False)

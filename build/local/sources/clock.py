@@ -73,7 +73,7 @@ def advance(endpoint: str, by: timedelta) -> Clock:
 
 def duration(text: str) -> timedelta:
     """Read ``90s``, ``90m``, ``2h`` or ``3d``. Raises InputError."""
-    match = re.fullmatch(r"(\d{1,8})([smhd])", text)
+    match = re.fullmatch(r"([1-9]\d{0,7})([smhd])", text)
     if not match:
         raise InputError(f"--advance {text}", facts=["expected 90s, 90m, 2h or 3d"], hint=_HINT)
     return timedelta(**{_UNITS[match[2]]: int(match[1])})

@@ -86,12 +86,12 @@ class Timing:
 
         A time that clocks leave out in spring does not come; one that they show twice in autumn comes once, first.
         """
-        if isinstance(self.expression, At):
-            at = self._instant(self.expression.wall)
-            return at if at > moment else None
         try:
+            if isinstance(self.expression, At):
+                at = self._instant(self.expression.wall)
+                return at if at > moment else None
             found = self._recurring(self.expression, max(moment + INSTANT, self.start))
-        except OverflowError:  # beyond the year 9999
+        except OverflowError:  # before the year 1, or beyond 9999
             return None
         return found if found and (self.end is None or found < self.end) else None
 

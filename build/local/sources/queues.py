@@ -42,7 +42,7 @@ class QueueReader:
             yield from self._read(mapping, queue, backend)
         if time.monotonic() - self._swept >= SWEEP_S:
             self._swept = time.monotonic()
-            self._invoker.sweep()
+            self.poller.submit(self._invoker.sweep)  # extensions may take 2 s to end
         yield SWEEP_S
 
     def _read(self, mapping: Any, queue: Any, backend: Any) -> Iterator[float]:
@@ -71,6 +71,8 @@ class QueueReader:
 
     def _window_left(self, mapping: Any, visible: int) -> float:
         window_s = mapping.max_batch_window or 0
+        if not visible:
+            self._waiting_since.pop(mapping.uuid, None)  # who began the window was deleted, or taken by another
         if not window_s or not visible or visible >= mapping.batch_size:
             return 0.0
         since = self._waiting_since.setdefault(mapping.uuid, time.monotonic())

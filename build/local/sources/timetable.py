@@ -187,9 +187,12 @@ class Timetable:
             known = self._entries.get(planned.arn)
             if known and known.planned.key == planned.key:
                 found[planned.arn] = _Entry(planned, known.timing, known.due)
-            else:
+                continue
+            try:
                 timing = planned.timing(since)
                 found[planned.arn] = _Entry(planned, timing, timing.after(earliest))
+            except Exception:  # one schedule's oddness is not the others'
+                traceback.print_exc()
         self._is_first_look = False
         return found
 
