@@ -96,7 +96,7 @@ def without_own_terraform(root: Path) -> None:
     lock.write_text(f"{head}{ours.rstrip()}\n", encoding="utf-8")
 
 
-def wait_for(condition: Callable[[], object], *, limit_s: float = 20.0) -> object:
+def wait_for(condition: Callable[[], Any], *, limit_s: float = 20.0) -> Any:
     """Return what ``condition`` says as soon as it is anything; fail after ``limit_s``."""
     deadline = time.monotonic() + limit_s
     while not (found := condition()):

@@ -11,6 +11,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from http import HTTPStatus
 from typing import Any
 
 from build.errors import SlipwayError
@@ -27,7 +28,8 @@ CLOCK_PATH = "/_slipway/clock"
 ACCOUNT_ID = "123456789012"
 """Where moto puts everything unless told otherwise."""
 
-_INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
+_INVOKE = re.compile(r"/(?:2015-03-31/functions/([^/]+)/invocations|2014-11-13/functions/([^/]+)/invoke-async)/?")
+"""Invoke, and InvokeAsync, which old clients have: https://docs.aws.amazon.com/lambda/latest/api/API_InvokeAsync.html."""
 _REGION = re.compile(r"Credential=[^/]*/\d+/([\w-]+)/([\w-]+)/aws4_request")
 
 Environ = dict[str, Any]
@@ -81,13 +83,12 @@ class Front:
         elif path.startswith(WATCHED_PATH):
             response = self._watched(path.removeprefix(WATCHED_PATH), environ)
         elif invoke and environ["REQUEST_METHOD"] == "POST" and _service(environ) in {"lambda", None}:
-            response = self._invoke(invoke[1], environ)
+            kind = "Event" if invoke[2] else environ.get("HTTP_X_AMZ_INVOCATION_TYPE", "RequestResponse")
+            response = self._invoke(invoke[1] or invoke[2], environ, kind)
         else:
             return self._in_turn(environ, start_response)
         status, headers, body = response
-        start_response(
-            f"{status} {_REASONS.get(status, 'Error')}", [*headers.items(), ("Content-Length", str(len(body)))]
-        )
+        start_response(f"{status} {HTTPStatus(status).phrase}", [*headers.items(), ("Content-Length", str(len(body)))])
         return [body]
 
     def _in_turn(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -119,7 +120,7 @@ class Front:
         except SlipwayError as why:
             return _json(409, {"summary": why.summary, "facts": why.facts, "hint": why.hint})
 
-    def _invoke(self, text: str, environ: Environ) -> Response:
+    def _invoke(self, text: str, environ: Environ, kind: str) -> Response:
         event = _body(environ)
         request_id = str(uuid.uuid4())
         name = FunctionName.parse(text, _qualifier(environ), region=_region(environ), account_id=ACCOUNT_ID)
@@ -129,7 +130,7 @@ class Front:
         from werkzeug.exceptions import HTTPException
 
         try:
-            return self._answer(name, event, environ, request_id)
+            return self._answer(name, event, environ, request_id, kind)
         except RefusalError as why:
             message = why.summary if why.code != "InvalidRuntimeException" else str(why)
             return _refused(why.status, why.code, message, request_id, reason=why.reason)
@@ -137,9 +138,9 @@ class Front:
             code = getattr(why, "error_type", "ServiceException")
             return _refused(why.code or 500, code, getattr(why, "message", str(why)), request_id)
 
-    def _answer(self, name: FunctionName, event: bytes, environ: Environ, request_id: str) -> Response:
+    def _answer(self, name: FunctionName, event: bytes, environ: Environ, request_id: str, kind: str) -> Response:
         headers = {"x-amzn-RequestId": request_id, "Content-Type": "application/json"}
-        match environ.get("HTTP_X_AMZ_INVOCATION_TYPE", "RequestResponse"):
+        match kind:
             case "DryRun":
                 self._invoker.check(name, event)
                 return 204, headers, b""
@@ -161,9 +162,6 @@ class Front:
         if environ.get("HTTP_X_AMZ_LOG_TYPE") == "Tail":
             headers["X-Amz-Log-Result"] = base64.b64encode(outcome.log_tail.encode()).decode("ascii")
         return 200, headers, outcome.payload
-
-
-_REASONS = {200: "OK", 202: "Accepted", 204: "No Content", 400: "Bad Request", 404: "Not Found"}
 
 
 def _body(environ: Environ) -> bytes:

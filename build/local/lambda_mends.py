@@ -156,6 +156,25 @@ def tell_images_apart() -> Iterator[Undo]:
     yield replace(LambdaFunction, "get_code", get)
 
 
+def refuse_code_that_is_missing() -> Iterator[Undo]:
+    """Moto answers with 500, which clients try again, where the bucket or the key of a function's code is missing."""
+    from moto.awslambda.exceptions import InvalidParameterValueException
+    from moto.awslambda.models import LambdaFunction
+
+    def set_code(original: Any) -> Any:
+        def _set_function_code(self: Any, updated_spec: dict[str, Any]) -> None:
+            try:
+                original(self, updated_spec)
+            except ValueError as why:
+                if why.args[:1] != ("InvalidParameterValueException",):
+                    raise
+                raise InvalidParameterValueException(why.args[1]) from None
+
+        return _set_function_code
+
+    yield replace(LambdaFunction, "_set_function_code", set_code)
+
+
 def keep_layers_of_functions() -> Iterator[Undo]:
     """Moto forgets a layer version's bytes when it is deleted; on AWS the functions that have it keep it."""
     from moto.awslambda.models import LambdaFunction, get_backend

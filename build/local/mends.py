@@ -17,6 +17,7 @@ MENDS: tuple[Callable[[], Iterator[Undo]], ...] = (
     lambda_mends.tell_of_no_concurrency,
     lambda_mends.omit_empty_image_config,
     lambda_mends.tell_images_apart,
+    lambda_mends.refuse_code_that_is_missing,
     lambda_mends.keep_layers_of_functions,
     lambda_mends.never_reuse_version_numbers,
     lambda_mends.publish_only_what_was_meant,

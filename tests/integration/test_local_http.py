@@ -10,7 +10,6 @@ import threading
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -26,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from build.local import cloud
 from build.local.variables import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 from build.local.web.entries import entries, in_place
+from tests.web import ask
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -111,40 +111,6 @@ def archive(text):
     with zipfile.ZipFile(buffer, "w") as target:
         target.writestr("app.py", text)
     return buffer.getvalue()
-
-
-@dataclass
-class Answer:
-    status: int
-    headers: list[tuple[str, str]]
-    body: bytes
-
-    def all(self, name):
-        return [value for each, value in self.headers if each.lower() == name]
-
-    def get(self, name):
-        return next(iter(self.all(name)), None)
-
-    @property
-    def json(self):
-        return json.loads(self.body)
-
-
-def ask(address, method="GET", path="/", body=None, headers=()):
-    """Ask with headers that may repeat."""
-    where = urlsplit(address)
-    connection = http.client.HTTPConnection(where.hostname, where.port, timeout=60)
-    try:
-        connection.putrequest(method, path)
-        for name, value in headers:
-            connection.putheader(name, value)
-        if body is not None:
-            connection.putheader("Content-Length", str(len(body)))
-        connection.endheaders(body)
-        answer = connection.getresponse()
-        return Answer(answer.status, answer.getheaders(), answer.read())
-    finally:
-        connection.close()
 
 
 class Account:
