@@ -102,6 +102,8 @@ class Front:
 
     def _watched(self, action: str, environ: Environ) -> Response:
         """Answer `build.local.watched`."""
+        from moto.awslambda.exceptions import UnknownFunctionException
+
         method = environ["REQUEST_METHOD"]
         if method == "DELETE":
             self._invoker.overlays.clear()
@@ -117,6 +119,8 @@ class Front:
                 return _json(200, asdict(self._invoker.warm(name)))
             event = self._invoker.last_event(name)
             return _json(200, {"event": None if event is None else event.decode("utf-8", "replace")})
+        except UnknownFunctionException as why:
+            return _json(404, {"summary": why.message, "facts": [], "hint": "run `invoke deploy`"})
         except SlipwayError as why:
             return _json(409, {"summary": why.summary, "facts": why.facts, "hint": why.hint})
 

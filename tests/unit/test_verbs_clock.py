@@ -1,5 +1,6 @@
 """`local.clock` before it reaches a cloud; with one it is run in tests/integration/test_main_road.py."""
 
+import socket
 from datetime import timedelta
 
 import pytest
@@ -31,6 +32,12 @@ def test_anything_else_is_refused_with_what_is_expected(tmp_path, text):
 def test_without_a_cloud_there_is_no_clock(tmp_path):
     with pytest.raises(InputError, match="no embedded cloud runs"):
         clock.show(tmp_path, by="", as_json=True)
+
+
+def test_a_cloud_that_takes_long_is_not_taken_for_one_that_is_gone(monkeypatch):
+    monkeypatch.setattr("build.local.sources.clock._LIMIT_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(ToolError, match="takes long"):
+        read(f"http://127.0.0.1:{silent.getsockname()[1]}")
 
 
 def test_a_cloud_that_does_not_answer_is_told():

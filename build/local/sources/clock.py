@@ -86,6 +86,9 @@ def _asked(endpoint: str, method: str, body: str | None) -> Clock:
         connection.request(method, "/_slipway/clock", body)
         answer = connection.getresponse()
         told: dict[str, Any] = json.loads(answer.read())
+    except TimeoutError:
+        facts = [f"waited {_LIMIT_S:.0f} s; the cloud goes on"]
+        raise ToolError("what was due takes long", facts=facts, hint="run `invoke local.clock` to see it") from None
     except (OSError, ValueError, http.client.HTTPException) as why:
         hint = "run `invoke local.stop`, then `invoke deploy`"
         raise ToolError("the embedded cloud does not tell its time", facts=[str(why)], hint=hint) from None
