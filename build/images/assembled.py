@@ -48,27 +48,35 @@ def content_of(made: Assembled, store: Store, pull: Callable[[Blob], Path]) -> C
 
 def assemble(base: Image, parts: Sequence[Part], store: Store, pool: Executor, *, command: Sequence[str]) -> Assembled:
     """Return ``base`` with every one of ``parts`` on it; what is not known yet is made, several layers at once."""
-    layers = [layer for made in pool.map(lambda part: layers_of(part, store), parts) for layer in made]
+    layers = [layer for part in parts for layer in layers_of(part, store, pool)]
     return Assembled(image=put_on(base, layers, command=command, settings={}), base=base, parts=tuple(parts))
 
 
-def layers_of(part: Part, store: Store) -> tuple[Layer, ...]:
+def layers_of(part: Part, store: Store, pool: Executor | None = None) -> tuple[Layer, ...]:
     """Return the layers of ``part``, in their order; made if nobody made them before. Their bytes need not be here."""
-    return store.recall(_NOTE, part.key, _read) or make_layers(part, store)
+    return store.recall(_NOTE, part.key, _read) or make_layers(part, store, pool)
 
 
-def make_layers(part: Part, store: Store) -> tuple[Layer, ...]:
-    """Make the layers of ``part``, put their bytes into ``store``, and remember what they are."""
-    made = []
-    for package, tree in split(tree_of(part)):
+def make_layers(part: Part, store: Store, pool: Executor | None = None) -> tuple[Layer, ...]:
+    """Make the layers of ``part``, put their bytes into ``store``, and remember what they are.
+
+    With ``pool`` several at once, the largest first: begun last it would be waited for alone.
+    """
+    pieces = dict(split(tree_of(part)))
+
+    def make(package: str) -> Layer:
         with store.scratch() as folder:
-            layer = write_layer(tree, part.folder, folder / "layer")
+            layer = write_layer(pieces[package], part.folder, folder / "layer")
             if not untouched(store.blob(layer.digest), layer.size_bytes):
                 store.keep(folder / "layer", store.blob(layer.digest))
-        made.append(layer._replace(title=package or part.title))
+        return layer._replace(title=package or part.title)
+
+    by_size = sorted(pieces, key=lambda package: -sum(entry.size_bytes for entry in pieces[package]))
+    layers = dict(zip(by_size, (pool.map if pool else map)(make, by_size), strict=True))
+    made = tuple(layers[package] for package in pieces)
     rows = [[str(each.digest), each.size_bytes, str(each.diff_id), each.unpacked_bytes, each.title] for each in made]
     store.remember(_NOTE, part.key, rows)
-    return tuple(made)
+    return made
 
 
 def remember_zips(image: Image, zips: Sequence[Digest], store: Store) -> None:

@@ -1,11 +1,13 @@
-"""How a value is spelled in a message, and which known word was meant."""
+"""How a value is spelled in a message, which known word was meant, and durations as people say them."""
 
 import json
 import re
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 
 KEBAB = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 _SHOWN_CHARS = 60
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def shown(value: object) -> str:
@@ -35,3 +37,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     by_folded = {candidate.casefold(): candidate for candidate in known}
     near = get_close_matches(word.casefold(), by_folded, n=1)
     return f"; did you mean `{by_folded[near[0]]}`?" if near else ""
+
+
+def duration(text: str) -> timedelta | None:
+    """Read ``90s``, ``90m``, ``2h`` or ``3d``; None if it is anything else."""
+    match = re.fullmatch(r"([1-9]\d{0,7})([smhd])", text)
+    return timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else None

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from build import report
 from build.errors import InputError
-from build.local.sources.clock import Clock, Fired, advance, duration, read
+from build.local.sources.clock import Clock, Fired, advance, read
+from build.rules.words import duration
 
 
 def show(root: Path, *, by: str, as_json: bool) -> None:
@@ -15,6 +16,9 @@ def show(root: Path, *, by: str, as_json: bool) -> None:
     from build.local import cloud
 
     step = duration(by) if by else None
+    if by and not step:
+        facts = ["expected 90s, 90m, 2h or 3d"]
+        raise InputError(f"--advance {by}", facts=facts, hint="run `invoke local.clock --advance 90m`")
     running = cloud.running(root)
     if running is None:
         raise InputError("no embedded cloud runs, so there is no clock", hint="run `invoke deploy`, then this again")

@@ -14,6 +14,7 @@ from build.errors import InputError
 from build.project.discovery import discover
 from build.release.platform_lines import platform_line, readable
 from build.release.requests import Grouping, Line, Request, Status
+from build.rules.words import duration
 from build.verbs.choosing import function_named
 
 if TYPE_CHECKING:
@@ -163,12 +164,12 @@ def _time(at_ms: int) -> str:
 
 
 def _seconds(text: str) -> float:
-    """Return seconds of ``30`` (minutes), ``90s``, ``10m`` or ``2h``."""
-    match = re.fullmatch(r"(\d+)([smh]?)", text)
-    if not match:
+    """Return seconds of ``30`` (minutes), ``90s``, ``10m``, ``2h`` or ``3d``."""
+    length = duration(f"{text}m" if text.isdecimal() else text)
+    if length is None:
         raise InputError(
             f"no stretch of time: {text!r}",
-            facts=["expected minutes, or a number with s, m or h: 30, 90s, 2h"],
+            facts=["expected minutes, or a number with s, m, h or d: 30, 90s, 2h, 3d"],
             hint="run `invoke logs -f NAME --since 10m`",
         )
-    return float(match[1]) * {"s": 1, "m": 60, "": 60, "h": 3600}[match[2]]
+    return length.total_seconds()

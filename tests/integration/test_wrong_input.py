@@ -144,7 +144,7 @@ def test_a_mirror_without_the_provider_is_told_before_anything_is_made(checkout,
     assert checkout.json("local.status")["pid"] is None
 
 
-@pytest.mark.parametrize("since", ["x", "-5", "1d", ""])
+@pytest.mark.parametrize("since", ["x", "-5", "1w", ""])
 def test_a_stretch_of_time_that_is_none_is_told(checkout, since):
     assert "no stretch of time" in refused(checkout, "logs", "-f", "orders", f"--since={since}", code=2)
 

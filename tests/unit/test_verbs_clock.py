@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from build.errors import InputError, ToolError
-from build.local.sources.clock import duration, read
+from build.local.sources.clock import read
+from build.rules.words import duration
 from build.verbs import clock
 
 

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -12,7 +11,6 @@ from build.errors import InputError, ToolError
 
 _LIMIT_S = 300.0
 """For a thousand deliveries, of which each takes some milliseconds."""
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _HINT = "run `invoke local.clock --advance 90m`"
 
 
@@ -69,14 +67,6 @@ def read(endpoint: str) -> Clock:
 def advance(endpoint: str, by: timedelta) -> Clock:
     """Advance the clock, and wait until what was due in between is handed over. Raises InputError, ToolError."""
     return _asked(endpoint, "POST", json.dumps({"advance_s": by.total_seconds()}))
-
-
-def duration(text: str) -> timedelta:
-    """Read ``90s``, ``90m``, ``2h`` or ``3d``. Raises InputError."""
-    match = re.fullmatch(r"([1-9]\d{0,7})([smhd])", text)
-    if not match:
-        raise InputError(f"--advance {text}", facts=["expected 90s, 90m, 2h or 3d"], hint=_HINT)
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 def _asked(endpoint: str, method: str, body: str | None) -> Clock:
