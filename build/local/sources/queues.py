@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 
 import base64
 import json
+import math
 import sys
 import threading
 import time
@@ -41,9 +42,15 @@ class QueueReader:
         for mapping, queue, backend in _enabled():
             yield from self._read(mapping, queue, backend)
         if time.monotonic() - self._swept >= SWEEP_S:
-            self._swept = time.monotonic()
-            self.poller.submit(self._invoker.sweep)  # extensions may take 2 s to end
+            self._swept = math.inf  # one at a time
+            self.poller.submit(self._sweep)  # extensions may take 2 s to end
         yield SWEEP_S
+
+    def _sweep(self) -> None:
+        try:
+            self._invoker.sweep()
+        finally:
+            self._swept = time.monotonic()
 
     def _read(self, mapping: Any, queue: Any, backend: Any) -> Iterator[float]:
         limit = (mapping.scaling_config or {}).get("MaximumConcurrency", CONCURRENT_BATCHES)
