@@ -593,9 +593,9 @@ def run_tests(c: Context, quick: bool = False, path: str = "") -> None:
         lint(c)
         types(c)
     # A file stays on one worker: its servers and checkouts are made once. Unit tests have none, and wait for nothing;
-    # many of the others do, for Terraform's provider, so that there is work for two workers more than there are cores.
+    # many of the others do, for Terraform's provider, so that there is work for one worker more than there are cores.
     # Not reordered, or stories of few tests that take minutes would begin last, with nothing left to run beside them.
-    every = f"-n {(os.cpu_count() or 1) + 2} --dist loadfile --no-loadscope-reorder {path}"
+    every = f"-n {(os.cpu_count() or 1) + 1} --dist loadfile --no-loadscope-reorder {path}"
     chosen = '-n auto --dist worksteal tests/unit -m "not slow"' if quick else every
     with c.cd(str(ROOT)):
         c.run(f'"{sys.executable}" -m pytest {chosen}', pty=sys.stdout.isatty())
