@@ -5,6 +5,7 @@ at(), in UTC: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-schedu
 """
 
 import re
+from bisect import bisect_left
 from calendar import monthrange
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ class Cron:
                         yield wall
 
     def _dates(self, first: date) -> Iterator[date]:
-        for year in self.years:
+        for year in self.years[bisect_left(self.years, first.year) :]:
             for month in self.months:
                 if (year, month) < (first.year, first.month):
                     continue
