@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 from benchmarks.results import OURS, Race, Results, Scale, Spread, State
 from benchmarks.tables import seconds, times
 
-_WIDTH, _MARGIN, _NAMES = 960, 28, 140
+_WIDTH, _MARGIN, _NAMES = 1016, 28, 196
 _BAR, _ROW, _HEAD = 150, 23, 46
 """Room for the longest bar; height of a bar's row and of a workload's heading."""
 _SHOWN = (State.WARM, State.SAME, State.EDITED)

@@ -10,12 +10,12 @@ from tests.unit.test_benchmarks_results import MACHINE, race
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def drawn(*races, scales=()):
+def drawn(*races, scales=(), peer="uv & zip"):
     return plot(
         Results(
             machine=MACHINE,
             depth="full",
-            entrants={"slipway": "Slipway", "uv": "uv & zip", "sam": "sam build"},
+            entrants={"slipway": "Slipway", "uv": peer, "sam": "sam build"},
             refused={},
             workloads={"data": "pandas"},
             races=races,
@@ -69,8 +69,10 @@ def test_nothing_measured_is_an_empty_page_and_no_error():
 
 def test_it_stays_on_its_page():
     races = [race(e, 5.0, state=s, workload="data") for s in State for e in ("slipway", "uv", "sam")]
-    root = ElementTree.fromstring(drawn(*races))
+    root = ElementTree.fromstring(drawn(*races, peer="buildah RUN pip --layers 1.28.2"))
     width, height = map(float, root.attrib["viewBox"].split()[2:])
     for each in root.iter(f"{SVG}text"):
-        assert 0 <= float(each.attrib["x"]) <= width
+        x, long = float(each.attrib["x"]), 6.2 * len(each.text)
+        begin = x - {"start": 0, "middle": long / 2, "end": long}[each.attrib["text-anchor"]]
+        assert 0 <= begin <= begin + long <= width, each.text
         assert 0 <= float(each.attrib["y"]) <= height
