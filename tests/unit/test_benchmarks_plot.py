@@ -72,7 +72,7 @@ def test_it_stays_on_its_page():
     root = ElementTree.fromstring(drawn(*races, peer="buildah RUN pip --layers 1.28.2"))
     width, height = map(float, root.attrib["viewBox"].split()[2:])
     for each in root.iter(f"{SVG}text"):
-        x, long = float(each.attrib["x"]), 6.2 * len(each.text)
+        x, long = float(each.attrib["x"]), 6.2 * len(each.text or "")
         begin = x - {"start": 0, "middle": long / 2, "end": long}[each.attrib["text-anchor"]]
         assert 0 <= begin <= begin + long <= width, each.text
         assert 0 <= float(each.attrib["y"]) <= height
