@@ -67,6 +67,9 @@ def _raced(root: Path, depth: Depth, chosen: list[str], rivals: list[str], scrat
     machine, clock, slipway = this_machine(), Clock(depth.limit_s), Slipway.as_it_is(root, scratch / "machinery")
     workloads = [WORKLOADS[name] for name in chosen if name != SCALE]
     peers, refused = _peers(rivals, workloads, root / ".artifacts/bench/peers")
+    for name in [*PEERS, *WORKLOADS]:
+        if name not in [*rivals, *chosen]:
+            refused[name if name in PEERS else f"the workload {name}"] = "not asked for"
     titles: dict[str, str] = {}
     found: list[Race | Product | Floor | Import | Packed | Scale] = []
     for left, workload in zip(range(len(workloads), 0, -1), workloads, strict=True):

@@ -138,7 +138,7 @@ class Results:
     entrants: dict[str, str]
     """Key → name and version."""
     refused: dict[str, str]
-    """Entrants that could not take part at all, and why."""
+    """Entrants and workloads that took no part at all, and why."""
     workloads: dict[str, str]
     """Name → what it is."""
     races: tuple[Race, ...] = ()

@@ -89,7 +89,8 @@ def test_a_change_of_code_changes_the_last_layer_and_forgetting_empties_the_regi
 def test_without_a_registry_the_image_is_left_out_and_says_why(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", os.defpath)
     found = _raced(ROOT, DEPTH, ["image"], [], tmp_path)
-    assert found.refused == {"the workload image": "needs docker-registry, which is not on PATH"}
+    assert found.refused["the workload image"] == "needs docker-registry, which is not on PATH"
+    assert found.refused["sam"] == found.refused["the workload web"] == "not asked for"
     assert found.races == ()
 
 
